@@ -1,0 +1,3 @@
+/// gzip.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gzip;

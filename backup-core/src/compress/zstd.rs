@@ -1,0 +1,3 @@
+/// zstd.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Zstd;

@@ -1,0 +1,40 @@
+#![doc = include_str!("../README.md")]
+
+pub mod catalog;
+pub mod clock;
+pub mod compress;
+pub mod digest;
+pub mod dump;
+pub mod encrypt;
+mod error;
+pub mod event;
+pub mod inventory;
+mod key;
+pub mod manifest;
+pub mod process;
+pub mod restore;
+mod secret;
+pub mod store;
+mod stream;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+pub mod transform;
+pub mod verify;
+
+pub use catalog::{Annotation, Catalog, Entry, Filter, Note};
+pub use clock::{Clock, SystemClock};
+pub use compress::Compressor;
+pub use digest::Digest;
+pub use dump::{Companion, Dump, Dumper, DumperInfo, SourceInfo};
+pub use encrypt::Encryptor;
+pub use error::{BoxError, Error, ErrorKind, Result, Retryable};
+pub use event::{Event, Observer, Operation, Progress};
+pub use inventory::{Inventory, TableInventory};
+pub use key::{Key, Prefix};
+pub use manifest::{BackupId, BackupRef, Kind, Manifest};
+pub use restore::{OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, TargetInfo};
+pub use secret::Secret;
+pub use store::{GetOptions, GetResult, MemoryStore, ObjectMeta, PutMode, PutOptions, Store, StoreExt};
+pub use stream::{ByteSender, ByteStream, ReaderGone};
+pub use transform::{Stages, Transform};
+pub use verify::{Evidence, Level, Verdict};

@@ -1,0 +1,118 @@
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ErrorKind, Key, Result};
+
+/// The longest label, in characters.
+const MAX_LABEL: usize = 60;
+
+/// The name of a backup within its environment and database: `backup-YYYYMMDD-HHMMSS[-label][-n]`, in UTC.
+///
+/// Names sort by time, but nothing relies on that: order is by the manifest's time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BackupId(String);
+
+impl BackupId {
+    /// The id of the `attempt`-th backup (from 1) in the second of `at`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a label outside `[A-Za-z0-9][A-Za-z0-9_-]*` or longer than 60.
+    pub fn generate(at: DateTime<Utc>, label: Option<&str>, attempt: u32) -> Result<Self> {
+        let mut id = format!("backup-{}", at.format("%Y%m%d-%H%M%S"));
+        if let Some(label) = label {
+            check_label(label)?;
+            id.push('-');
+            id.push_str(label);
+        }
+        if attempt > 1 {
+            id.push_str(&format!("-{attempt}"));
+        }
+        Ok(Self(id))
+    }
+
+    /// Takes over an id that was read somewhere: one segment of a [`Key`], without dots.
+    pub fn parse(id: impl Into<String>) -> Result<Self> {
+        let id = id.into();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if id.is_empty() || id.len() > 120 || !id.bytes().all(allowed) {
+            return Err(Error::new(ErrorKind::InvalidInput, "not the id of a backup")
+                .with_context("id", id.escape_debug())
+                .with_suggestion("ids look like backup-20261120-020000; list the backups to see them"));
+        }
+        Ok(Self(id))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn check_label(label: &str) -> Result<()> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let starts_well = label.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if !starts_well || label.len() > MAX_LABEL || !label.bytes().all(allowed) {
+        return Err(Error::new(ErrorKind::InvalidInput, "not a label")
+            .with_context("label", label.escape_debug())
+            .with_suggestion("use letters, digits, - and _, at most 60, starting with a letter or digit"));
+    }
+    Ok(())
+}
+
+impl fmt::Display for BackupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for BackupId {
+    type Err = Error;
+
+    fn from_str(id: &str) -> Result<Self> {
+        Self::parse(id)
+    }
+}
+
+impl TryFrom<String> for BackupId {
+    type Error = Error;
+
+    fn try_from(id: String) -> Result<Self> {
+        Self::parse(id)
+    }
+}
+
+impl From<BackupId> for String {
+    fn from(id: BackupId) -> Self {
+        id.0
+    }
+}
+
+/// The full name of a backup: environment, database and id, written `production/shop/backup-20261120-020000`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BackupRef {
+    /// The environment.
+    pub environment: String,
+    /// The database's name.
+    pub database: String,
+    /// The id within both.
+    pub id: BackupId,
+}
+
+impl BackupRef {
+    /// Names a backup.
+    pub fn new(environment: impl Into<String>, database: impl Into<String>, id: BackupId) -> Self {
+        Self { environment: environment.into(), database: database.into(), id }
+    }
+}
+
+impl fmt::Display for BackupRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", Key::escape(&self.environment), Key::escape(&self.database), self.id)
+    }
+}

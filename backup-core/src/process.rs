@@ -1,0 +1,187 @@
+//! [`Tool`]: a program described as a value, run as a stream that cannot lie about its end.
+
+use std::{any::Any, ffi::OsString, fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use crate::{ByteStream, Error, ErrorKind, Result, Secret};
+
+/// A program with its arguments and environment, ready to be started.
+///
+/// A plain value until one of its run methods is called, so that "settings to command" can be tested
+/// without starting anything. `Debug` shows arguments, and the *names* of environment variables.
+#[derive(Clone)]
+pub struct Tool {
+    pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) env: Vec<(OsString, Secret)>,
+    pub(crate) env_remove: Vec<OsString>,
+    pub(crate) secrets: Vec<Secret>,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) total_timeout: Option<Duration>,
+    pub(crate) guards: Vec<Arc<dyn Any + Send + Sync>>,
+}
+
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tool")
+            .field("name", &self.name)
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a tool that ran to its end left: the end of its messages and, of [`Tool::output`], what it printed.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ToolOutput {
+    /// Standard output, whole.
+    pub stdout: Bytes,
+    /// The last 16 KiB of standard error, with secrets replaced by `***`.
+    pub stderr: String,
+}
+
+impl Tool {
+    /// A tool called `name` in messages, found at `program` (a path, or a name looked up in `PATH`).
+    pub fn new(name: &'static str, program: impl Into<PathBuf>) -> Self {
+        Self {
+            name,
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            env_remove: Vec::new(),
+            secrets: Vec::new(),
+            idle_timeout: None,
+            total_timeout: None,
+            guards: Vec::new(),
+        }
+    }
+
+    /// Adds an argument; never a secret.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments; never a secret.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable of the child.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<Secret>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets an environment variable of the child to a secret, which is redacted from its messages too.
+    #[must_use]
+    pub fn secret_env(self, name: impl Into<OsString>, value: Secret) -> Self {
+        self.redact(value.clone()).env(name, value)
+    }
+
+    /// Keeps an inherited environment variable from the child.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.env_remove.push(name.into());
+        self
+    }
+
+    /// Replaces this text by `***` wherever it stands in the tool's messages.
+    #[must_use]
+    pub fn redact(mut self, secret: Secret) -> Self {
+        self.secrets.push(secret);
+        self
+    }
+
+    /// Ends the tool when it neither gives nor takes a byte for this long while we wait for it.
+    ///
+    /// The time in which the consumer of its output is slow does not count.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = Some(limit);
+        self
+    }
+
+    /// Ends the tool after this long.
+    #[must_use]
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.total_timeout = Some(limit);
+        self
+    }
+
+    /// Keeps `guard`, for example a temporary file, until the tool has ended.
+    #[must_use]
+    pub fn keep(mut self, guard: impl Any + Send + Sync) -> Self {
+        self.guards.push(Arc::new(guard));
+        self
+    }
+
+    /// The arguments, for tests of what is passed.
+    pub fn get_args(&self) -> impl Iterator<Item = &OsString> {
+        self.args.iter()
+    }
+
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &std::path::Path {
+        &self.program
+    }
+
+    /// Starts the tool and streams its standard output; the last item is an error unless it exits with success.
+    ///
+    /// The tool runs in a process group of its own, which is killed when the stream is dropped. Standard
+    /// error is drained all the time, its end kept for the error.
+    ///
+    /// # Errors
+    ///
+    /// [`ToolNotFound`](ErrorKind::ToolNotFound) or [`PermissionDenied`](ErrorKind::PermissionDenied) when it
+    /// cannot be started; [`ToolFailed`](ErrorKind::ToolFailed) with `tool`, `status`, `stderr` as context, or
+    /// [`Timeout`](ErrorKind::Timeout), as the stream's last item.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn stream(self) -> Result<ByteStream> {
+        Err(Error::new(ErrorKind::Unsupported, self.name))
+    }
+
+    /// Runs the tool to its end, and returns what it printed, at most `limit` bytes of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`stream`](Self::stream), all at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call kills the tool and its children.
+    pub async fn output(self, limit: usize) -> Result<ToolOutput> {
+        let _ = limit;
+        Err(Error::new(ErrorKind::Unsupported, self.name))
+    }
+
+    /// Runs the tool with `body` as its standard input, and returns at most `limit` bytes of what it printed.
+    ///
+    /// A body that ends in an error kills the tool *before* its standard input is closed, so that it cannot
+    /// take the cut-off input for whole; the body's error is returned. A tool that stops reading early is
+    /// judged by its exit status.
+    ///
+    /// # Errors
+    ///
+    /// The body's, else those of [`output`](Self::output).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe in that a dropped call kills the tool and its children; what the tool did by then stays.
+    pub async fn feed(self, body: ByteStream, limit: usize) -> Result<ToolOutput> {
+        let _ = (body, limit);
+        Err(Error::new(ErrorKind::Unsupported, self.name))
+    }
+}

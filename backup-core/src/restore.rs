@@ -1,0 +1,160 @@
+//! [`Restorer`] and [`Scratch`]: where the bytes of a backup go back to.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{ByteStream, Dumper, Result, inventory::Inventory};
+
+/// Restores dumps into one database.
+///
+/// # Contract
+///
+/// - Stops at the first error, and reports it with the line or object that the tool names.
+/// - Refuses a target that holds tables, unless told to replace it
+///   ([`TargetNotEmpty`](crate::ErrorKind::TargetNotEmpty)), before the first byte is read.
+/// - A body that ends in an error is never committed as far as the engine can undo it: a plain dump runs in
+///   one transaction, a replaced database is built beside the old one.
+/// - Says how many rows each table got, and what the tool warned of.
+/// - `probe` changes nothing.
+/// - No secret is in argv, an error or `Debug`.
+#[cfg_attr(feature = "testkit", mockall::automock)]
+#[async_trait]
+pub trait Restorer: Send + Sync + Debug + 'static {
+    /// Whether dumps of `engine` in `format` can be restored here; the words are those of
+    /// [`DumperInfo`](crate::DumperInfo).
+    fn supports(&self, engine: &str, format: &str) -> bool;
+
+    /// Asks for versions and for what the target holds, changing nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    async fn probe(&self) -> Result<TargetInfo>;
+
+    /// Restores `body`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel-safe: a dropped call ends the tool; a target that existed before keeps what it held where
+    /// the engine can undo (see the implementer's documentation).
+    async fn restore(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome>;
+
+    /// A dumper of the target, for the safety backup that is taken before the target is replaced.
+    fn target_dumper(&self) -> Result<Arc<dyn Dumper>>;
+
+    /// Makes a throw-away database like the target, for rehearsals.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe where the scratch is; a dropped call may leave an empty database that says so in its name.
+    async fn scratch(&self) -> Result<Box<dyn Scratch>>;
+}
+
+/// A throw-away database.
+///
+/// # Contract
+///
+/// It is gone after `close`, and after a drop too, also by a panic; `close` says when that failed.
+#[async_trait]
+pub trait Scratch: Send + Sync + Debug {
+    /// Restores into the throw-away database.
+    fn restorer(&self) -> &dyn Restorer;
+
+    /// What the throw-away database holds now, counted by the server.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    async fn inventory(&self) -> Result<Inventory>;
+
+    /// Removes the database.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call removes it as a drop does.
+    async fn close(self: Box<Self>) -> Result<()>;
+}
+
+/// What a probe of a restore's target found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TargetInfo {
+    /// The database's name, or the file's path.
+    pub database: String,
+    /// Where the server is, without secrets, in the form of [`SourceInfo::location`](crate::SourceInfo::location).
+    pub location: String,
+    /// The tool that restores.
+    pub tool: String,
+    /// Its version.
+    pub tool_version: String,
+    /// The server's version.
+    pub server_version: String,
+    /// Whether the database exists.
+    pub exists: bool,
+    /// How many tables it holds.
+    pub tables: u64,
+}
+
+impl TargetInfo {
+    /// The database's name; the other fields are filled by assignment.
+    pub fn new(database: impl Into<String>) -> Self {
+        Self { database: database.into(), ..Self::default() }
+    }
+}
+
+/// What may happen to a target that is not empty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnExisting {
+    /// It is refused; nothing is changed.
+    #[default]
+    Refuse,
+    /// It is replaced; it stays as it was until the restored one is whole, where the engine can do so.
+    Replace,
+}
+
+/// How to restore.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct RestoreOptions {
+    /// The format of the body, as the manifest says it.
+    pub format: String,
+    /// The version of the server that the dump came from, where known.
+    pub source_version: Option<String>,
+    /// What may happen to a target that is not empty.
+    pub on_existing: OnExisting,
+}
+
+impl RestoreOptions {
+    /// Options for a body in `format`.
+    pub fn new(format: impl Into<String>) -> Self {
+        Self { format: format.into(), ..Self::default() }
+    }
+
+    /// Says what may happen to a target that is not empty.
+    #[must_use]
+    pub fn with_on_existing(mut self, on_existing: OnExisting) -> Self {
+        self.on_existing = on_existing;
+        self
+    }
+}
+
+/// What a restore did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RestoreOutcome {
+    /// The tables and their rows in the restored database, as the tool or the server counted them.
+    pub inventory: Inventory,
+    /// What the tool warned of.
+    pub warnings: Vec<String>,
+}
+
+impl RestoreOutcome {
+    /// A restore of `inventory`, without warnings.
+    #[must_use]
+    pub fn new(inventory: Inventory) -> Self {
+        Self { inventory, warnings: Vec::new() }
+    }
+}

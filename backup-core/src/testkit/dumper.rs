@@ -1,0 +1,1 @@
+//! The clauses of the contract of a dumper, one function each.
