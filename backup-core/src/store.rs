@@ -32,6 +32,8 @@ pub use memory::MemoryStore;
 ///   objects, and yields an error where it could not; an error is never an empty list.
 /// - `delete` of what does not exist succeeds. What is listed can be read, what was deleted is
 ///   [`NotFound`](ErrorKind::NotFound).
+/// - An object and a folder of one name (`a` and `a/b`) are both kept, or the second is refused with
+///   [`Unsupported`](ErrorKind::Unsupported): a file system cannot hold both.
 ///
 /// There are no default methods: a default would silently bypass a wrapper.
 #[cfg_attr(feature = "testkit", mockall::automock)]

@@ -1,7 +1,18 @@
 //! Conformance kits, fakes and faults, for tests of this project and of third parties.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+// A clause fails by panicking, and all of them are `async`, so that one macro can call them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::unused_async
+)]
 
 pub mod catalog;
+pub mod clock;
 pub mod compressor;
 pub mod dumper;
+pub mod fake;
+pub mod faults;
 pub mod store;
