@@ -1,1 +1,7 @@
 #![doc = include_str!("../README.md")]
+
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Check, SqliteDump, SqliteRestore, SqliteScratch};

@@ -1,0 +1,208 @@
+//! [`SqliteRestore`]: builds a database beside its target, checks it, and puts it in place at once.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use backup_core::{
+    ByteStream, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome, Restorer,
+    Result, Scratch, TargetInfo,
+};
+
+use super::{
+    Check, ENGINE, FORMAT, LOCK_TIMEOUT, SqliteDump, SqliteScratch,
+    blocking::{self, Cancel},
+    check, inventory,
+    open::{self, Source},
+    publish::Publish,
+    receive::receive,
+    staging::Staging,
+    target::{Target, move_away},
+};
+
+/// The name of the received file in its staging folder.
+const RESTORED: &str = "restored.sqlite";
+
+/// Restores dumps of SQLite into one database file.
+///
+/// The dump is received into a private file beside the target, checked ([`Check::Full`] unless said
+/// otherwise), counted and synced; then it takes the target's place in one step. Until then the target is
+/// untouched, whatever fails, and after a crash it is the old database or the new one. Its folder needs room
+/// for both. A symbolic link is followed, so that the file behind it is replaced, not the link.
+///
+/// A database that is replaced ([`OnExisting::Replace`]) is first locked: a transaction under way, and in WAL
+/// mode any open connection, is waited for and then an error of kind
+/// [`Timeout`](backup_core::ErrorKind::Timeout). Its `-wal`, `-shm` and `-journal` go with it; owner and mode stay.
+/// In rollback-journal mode an *idle* connection holds no lock and cannot be seen: it goes on to read the old
+/// file, and its writes fail. Stop the application first.
+///
+/// A target that SQLite cannot read is refused in any case: move it away, since its rest may be worth recovering.
+/// An existing file without tables, views or triggers counts as empty. A new file has mode 0600.
+///
+/// # Cancel safety
+///
+/// Not cancel-safe in that a dropped `restore` may or may not have put the new database in place; it is never
+/// there in part. `probe` and `scratch` are cancel-safe.
+#[derive(Debug, Clone)]
+pub struct SqliteRestore {
+    path: PathBuf,
+    scratch_dir: Option<PathBuf>,
+    lock_timeout: Duration,
+    check: Check,
+}
+
+impl SqliteRestore {
+    /// A restorer into the database at `path`, which need not exist; its folder must.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), scratch_dir: None, lock_timeout: LOCK_TIMEOUT, check: Check::Full }
+    }
+
+    /// Makes throw-away databases in this folder instead of the target's own.
+    #[must_use]
+    pub fn with_scratch_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.scratch_dir = Some(folder.into());
+        self
+    }
+
+    /// Waits so long for the users of a database that is replaced; 30 seconds unless said otherwise.
+    #[must_use]
+    pub fn with_lock_timeout(mut self, limit: Duration) -> Self {
+        self.lock_timeout = limit;
+        self
+    }
+
+    /// Checks the restored database so thoroughly before it is put in place; [`Check::Full`] unless said otherwise.
+    #[must_use]
+    pub fn with_check(mut self, check: Check) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// What the target holds now; nothing where it does not exist.
+    pub(super) fn count(&self, cancel: &Cancel) -> Result<Inventory> {
+        let target = Target::find(&self.path)?;
+        let Some(source) = target.open(cancel)? else { return Ok(Inventory::default()) };
+        self.when_readable(&source, &target, cancel)?;
+        inventory::take(&source.connection, target.path())
+    }
+
+    fn when_readable(&self, source: &Source, target: &Target, cancel: &Cancel) -> Result<u64> {
+        open::when_unlocked(target.path(), self.lock_timeout, cancel, || {
+            inventory::objects(&source.connection)
+        })
+        .map_err(move_away)
+    }
+
+    fn probe_blocking(&self, cancel: &Cancel) -> Result<TargetInfo> {
+        let target = Target::find(&self.path)?;
+        let mut info = TargetInfo::new(target.path().file_stem().unwrap_or_default().to_string_lossy());
+        info.location = target.path().display().to_string();
+        "SQLite".clone_into(&mut info.tool);
+        rusqlite::version().clone_into(&mut info.tool_version);
+        rusqlite::version().clone_into(&mut info.server_version);
+        if let Some(source) = target.open(cancel)? {
+            self.when_readable(&source, &target, cancel)?;
+            info.exists = true;
+            info.tables = inventory::tables(&source.connection, target.path())?;
+        }
+        Ok(info)
+    }
+
+    /// Checks, counts and publishes the received file.
+    fn put_in_place(
+        &self,
+        restored: &Path,
+        target: &Target,
+        on_existing: OnExisting,
+        cancel: &Cancel,
+    ) -> Result<RestoreOutcome> {
+        let source = Source::open(restored, cancel)?;
+        let mut warnings = check::run(&source.connection, self.check, restored)?;
+        let mut outcome = RestoreOutcome::new(inventory::take(&source.connection, restored)?);
+        drop(source);
+        cancel.check()?;
+        let publish = Publish { restored, target, on_existing, lock_timeout: self.lock_timeout };
+        warnings.extend(publish.run(cancel)?);
+        outcome.warnings = warnings;
+        Ok(outcome)
+    }
+
+    async fn restore_body(&self, body: ByteStream, on_existing: OnExisting) -> Result<RestoreOutcome> {
+        let this = self.clone();
+        let (target, staging, file) = blocking::run(move |cancel| {
+            let target = Target::find(&this.path)?;
+            target.admit(on_existing, this.lock_timeout, cancel)?;
+            let staging = Staging::create(target.folder())?;
+            let file = staging.create_file(RESTORED)?;
+            Ok((target, staging, file))
+        })
+        .await?;
+        let received = staging.path(RESTORED);
+        if let Err(err) = receive(body, file, received.clone()).await {
+            let removed = blocking::run(move |_| staging.remove()).await;
+            return Err(match removed {
+                Ok(()) => err,
+                Err(leftover) => err.with_context("leftover", leftover),
+            });
+        }
+        let this = self.clone();
+        blocking::run(move |cancel| {
+            let mut outcome = this.put_in_place(&received, &target, on_existing, cancel)?;
+            // The database is in place: that this failed must not say otherwise.
+            if let Err(err) = staging.remove() {
+                outcome.warnings.push(format!("a temporary folder stays: {err}"));
+            }
+            Ok(outcome)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Restorer for SqliteRestore {
+    fn supports(&self, engine: &str, format: &str) -> bool {
+        engine == ENGINE && format == FORMAT
+    }
+
+    async fn probe(&self) -> Result<TargetInfo> {
+        let this = self.clone();
+        blocking::run(move |cancel| this.probe_blocking(cancel))
+            .await
+            .map_err(|err| err.with_operation("probe"))
+    }
+
+    async fn restore(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
+        if options.format != FORMAT {
+            return Err(Error::new(ErrorKind::Unsupported, "SQLite restores database files only")
+                .with_operation("restore")
+                .with_context("format", options.format.escape_debug()));
+        }
+        self.restore_body(body, options.on_existing).await.map_err(|err| err.with_operation("restore"))
+    }
+
+    fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
+        Ok(Arc::new(SqliteDump::new(&self.path).with_lock_timeout(self.lock_timeout)))
+    }
+
+    async fn scratch(&self) -> Result<Box<dyn Scratch>> {
+        let this = self.clone();
+        let scratch = blocking::run(move |_| {
+            let folder = match &this.scratch_dir {
+                Some(folder) => folder.clone(),
+                None => Target::find(&this.path)?.folder().to_owned(),
+            };
+            SqliteScratch::create(&folder, &this)
+        });
+        Ok(Box::new(scratch.await.map_err(|err| err.with_operation("scratch"))?))
+    }
+}
+
+impl SqliteRestore {
+    /// The same settings with another target.
+    pub(super) fn with_path(&self, path: PathBuf) -> Self {
+        Self { path, scratch_dir: None, ..self.clone() }
+    }
+}
