@@ -5,7 +5,8 @@
 #![allow(clippy::disallowed_methods)]
 
 #[allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
-mod common;
+#[path = "fixture/databases.rs"]
+mod databases;
 
 use std::{
     fs,
@@ -16,7 +17,7 @@ use std::{
 };
 
 use backup_core::{Dumper, ErrorKind, Restorer};
-use common::{ask, ask_text, body, collect, dumped, make, names, options, replace};
+use databases::{ask, ask_text, body, collect, dumped, make, names, options, replace};
 use handler_prisma::{SqliteDump, SqliteRestore};
 use rusqlite::{Connection, config::DbConfig};
 

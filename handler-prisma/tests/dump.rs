@@ -4,7 +4,8 @@
 #![allow(clippy::disallowed_methods)] // The databases are small, and nothing else runs meanwhile.
 
 #[allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
-mod common;
+#[path = "fixture/databases.rs"]
+mod databases;
 
 use std::{
     path::{Path, PathBuf},
@@ -17,7 +18,7 @@ use std::{
 };
 
 use backup_core::{Dumper, ErrorKind};
-use common::{ask, ask_text, collect, dump_to, make, names};
+use databases::{ask, ask_text, collect, dump_to, make, names};
 use futures::StreamExt;
 use handler_prisma::{Check, SqliteDump};
 use rusqlite::Connection;

@@ -4,12 +4,13 @@
 #![allow(clippy::disallowed_methods)] // The databases are small, and nothing else runs meanwhile.
 
 #[allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
-mod common;
+#[path = "fixture/databases.rs"]
+mod databases;
 
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use backup_core::{ByteStream, Dumper, ErrorKind, Restorer, Scratch};
-use common::{ask, ask_text, body, dumped, make, names, options, replace};
+use databases::{ask, ask_text, body, dumped, make, names, options, replace};
 use handler_prisma::{Check, SqliteDump, SqliteRestore};
 use proptest::prelude::*;
 use rusqlite::{Connection, config::DbConfig};
@@ -367,7 +368,7 @@ proptest! {
         runtime.block_on(async {
             let dump = SqliteDump::new(&path).dump().await.unwrap();
             let expected = dump.inventory.clone().unwrap();
-            let bytes = common::collect(dump.body).await;
+            let bytes = databases::collect(dump.body).await;
             let chunks: Vec<_> = bytes.chunks(cut).map(|chunk| Ok(bytes::Bytes::copy_from_slice(chunk))).collect();
             let body = ByteStream::new(futures::stream::iter(chunks));
             let restorer = SqliteRestore::new(&target).with_check(Check::Quick);
