@@ -1,1 +1,13 @@
 #![doc = include_str!("../README.md")]
+
+mod dir;
+mod error;
+mod list;
+mod path;
+mod read;
+mod step;
+mod store;
+mod sweep;
+mod write;
+
+pub use store::LocalStore;

@@ -1,0 +1,49 @@
+//! [`Dir`]: an open directory; every name is looked up in it, never by a whole path.
+//!
+//! The one place that speaks to the operating system: `dir/unix.rs` with file descriptors, so that a
+//! directory that is swapped for a symbolic link in between cannot lead anywhere else; `dir/portable.rs` with
+//! the standard library alone, for other systems, where nobody has tested it yet.
+
+use std::fs::Metadata;
+
+use chrono::{DateTime, Utc};
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::{Dir, read_up_to};
+
+#[cfg(not(unix))]
+mod portable;
+#[cfg(not(unix))]
+pub(crate) use portable::{Dir, read_up_to};
+
+/// What an entry is, the entry itself: a link is a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Dir,
+    Link,
+    Other,
+}
+
+/// What is known of an entry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stat {
+    pub(crate) kind: Kind,
+    pub(crate) size: u64,
+    pub(crate) modified: DateTime<Utc>,
+}
+
+impl Stat {
+    /// Reads it out of what the standard library knows of an open file.
+    pub(crate) fn of(metadata: &Metadata) -> std::io::Result<Self> {
+        let kind = match metadata.file_type() {
+            kind if kind.is_symlink() => Kind::Link,
+            kind if kind.is_dir() => Kind::Dir,
+            kind if kind.is_file() => Kind::File,
+            _ => Kind::Other,
+        };
+        Ok(Self { kind, size: metadata.len(), modified: metadata.modified()?.into() })
+    }
+}

@@ -1,0 +1,164 @@
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io,
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
+
+use chrono::DateTime;
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags},
+    io::Errno,
+};
+
+use super::{Kind, Stat};
+
+const DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const PRIVATE_DIR: Mode = Mode::RWXU;
+const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// An open directory.
+#[derive(Debug)]
+pub(crate) struct Dir(File);
+
+impl Dir {
+    /// Opens the directory at `path`, following links: where the store is, is the administrator's choice.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self(rustix::fs::open(path, DIR, Mode::empty())?.into()))
+    }
+
+    /// Makes a directory for this user alone.
+    pub(crate) fn make(path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::mkdir(path, PRIVATE_DIR)?)
+    }
+
+    /// Opens a directory in this one; a symbolic link is refused.
+    pub(crate) fn subdir(&self, name: &str) -> io::Result<Self> {
+        Ok(Self(rustix::fs::openat(&self.0, name, DIR | OFlags::NOFOLLOW, Mode::empty())?.into()))
+    }
+
+    /// Makes a directory in this one, for this user alone.
+    pub(crate) fn make_subdir(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::mkdirat(&self.0, name, PRIVATE_DIR)?)
+    }
+
+    /// Makes a file for this user alone, which must not exist.
+    pub(crate) fn create_file(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE)?.into())
+    }
+
+    /// Opens a file for reading; a symbolic link is refused, and a pipe does not wait for its other end.
+    pub(crate) fn open_file(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.0, name, flags, Mode::empty())?.into())
+    }
+
+    /// Looks at an entry, not at what a link points to.
+    pub(crate) fn stat(&self, name: &str) -> io::Result<Stat> {
+        let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Dir,
+            FileType::Symlink => Kind::Link,
+            _ => Kind::Other,
+        };
+        let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or_default();
+        let modified = DateTime::from_timestamp(stat.st_mtime, nanos).unwrap_or_default();
+        Ok(Stat { kind, size: u64::try_from(stat.st_size).unwrap_or_default(), modified })
+    }
+
+    /// Whether another file system is mounted here.
+    pub(crate) fn is_mount_point(&self) -> io::Result<bool> {
+        let here = rustix::fs::fstat(&self.0)?;
+        let above = rustix::fs::statat(&self.0, "..", AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(here.st_dev != above.st_dev)
+    }
+
+    /// Whether this user may make files here; a read-only file system is an error of its own.
+    pub(crate) fn check_writable(&self) -> io::Result<()> {
+        let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        Ok(rustix::fs::accessat(&self.0, ".", access, AtFlags::EACCESS)?)
+    }
+
+    /// Gives a file its name unless the name is taken, in one step.
+    pub(crate) fn publish(&self, temp: &str, name: &str) -> io::Result<()> {
+        #[cfg(any(target_vendor = "apple", target_os = "linux", target_os = "android"))]
+        {
+            use rustix::fs::RenameFlags;
+            match rustix::fs::renameat_with(&self.0, temp, &self.0, name, RenameFlags::NOREPLACE) {
+                // Kernels and file systems (NFS) without it.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+                done => return Ok(done?),
+            }
+        }
+        self.publish_by_link(temp, name)
+    }
+
+    /// The same for file systems that can only link without overwriting.
+    pub(crate) fn publish_by_link(&self, temp: &str, name: &str) -> io::Result<()> {
+        rustix::fs::linkat(&self.0, temp, &self.0, name, AtFlags::empty())?;
+        self.remove_file(temp)
+    }
+
+    /// Gives a file its name, replacing a file that has it.
+    pub(crate) fn replace(&self, temp: &str, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.0, temp, &self.0, name)?)
+    }
+
+    pub(crate) fn remove_file(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    /// Removes a directory, which must be empty.
+    pub(crate) fn remove_dir(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Waits until the names in this directory are on the disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        match self.0.sync_all() {
+            // Some network file systems have no such call for a directory: their server keeps names itself.
+            Err(err) if err.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// The names in this directory, read little by little.
+    pub(crate) fn names(&self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
+        let entries = rustix::fs::Dir::read_from(&self.0)?;
+        Ok(entries.filter_map(|entry| match entry {
+            Ok(entry) => match entry.file_name().to_bytes() {
+                b"." | b".." => None,
+                name => Some(Ok(OsStr::from_bytes(name).to_owned())),
+            },
+            Err(err) => Some(Err(err.into())),
+        }))
+    }
+
+    /// All bytes of the file system, and those that this user may still write.
+    pub(crate) fn space(&self) -> io::Result<Option<(u64, u64)>> {
+        let stat = rustix::fs::fstatvfs(&self.0)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Ok(Some((bytes(stat.f_blocks), bytes(stat.f_bavail))))
+    }
+
+    /// Whether names in a directory outlive a power cut once it was synced.
+    pub(crate) const DURABLE: bool = true;
+}
+
+/// Reads at most `want` bytes; fewer only at the end of the file.
+pub(crate) fn read_up_to(file: &File, want: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(want);
+    while bytes.len() < want {
+        match rustix::io::read(file, rustix::buffer::spare_capacity(&mut bytes)) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(err) => return Err(err.into()),
+        }
+    }
+    // The allocation may be larger than what was asked for.
+    bytes.truncate(want);
+    Ok(bytes)
+}

@@ -1,0 +1,3 @@
+use crate::step::Step;
+
+pub(crate) fn reached(_: Step) {}
