@@ -184,7 +184,10 @@ impl Writing {
             PutMode::Create => temp.dir.publish(from, name),
             PutMode::Overwrite => temp.dir.replace(from, name),
             _ => {
-                return Err(Error::new(ErrorKind::Unsupported, "a mode of put that this store does not know"));
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "a mode of put that this store does not know",
+                ));
             }
         };
         match done {
