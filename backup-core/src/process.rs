@@ -2,9 +2,18 @@
 
 use std::{any::Any, ffi::OsString, fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
-use crate::{ByteStream, Error, ErrorKind, Result, Secret};
+use self::spawn::Running;
+use crate::{ByteStream, ErrorKind, Result, Secret};
+
+mod feed;
+mod group;
+mod reader;
+mod spawn;
+mod tail;
+#[cfg(test)]
+mod tests;
 
 /// A program with its arguments and environment, ready to be started.
 ///
@@ -137,51 +146,79 @@ impl Tool {
 
     /// Starts the tool and streams its standard output; the last item is an error unless it exits with success.
     ///
-    /// The tool runs in a process group of its own, which is killed when the stream is dropped. Standard
-    /// error is drained all the time, its end kept for the error.
+    /// The tool runs in a process group of its own, which is killed when the stream is dropped, or when the
+    /// tool itself has ended: nothing that it started outlives it. Standard error is drained all the time,
+    /// its end kept for the error. Standard input is empty.
     ///
     /// # Errors
     ///
     /// [`ToolNotFound`](ErrorKind::ToolNotFound) or [`PermissionDenied`](ErrorKind::PermissionDenied) when it
     /// cannot be started; [`ToolFailed`](ErrorKind::ToolFailed) with `tool`, `status`, `stderr` as context, or
-    /// [`Timeout`](ErrorKind::Timeout), as the stream's last item.
+    /// [`Timeout`](ErrorKind::Timeout), as the stream's last item. A tool that is gone while something that it
+    /// started keeps its output open and silent for some seconds has failed: nobody knows what is missing.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
     pub fn stream(self) -> Result<ByteStream> {
-        Err(Error::new(ErrorKind::Unsupported, self.name))
+        Ok(Running::start(self)?.into_stream())
     }
 
     /// Runs the tool to its end, and returns what it printed, at most `limit` bytes of it.
     ///
     /// # Errors
     ///
-    /// Those of [`stream`](Self::stream), all at once.
+    /// Those of [`stream`](Self::stream), all at once; [`ToolFailed`](ErrorKind::ToolFailed) for a tool that
+    /// prints more, which is killed.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     ///
     /// # Cancel safety
     ///
     /// Cancel-safe: a dropped call kills the tool and its children.
     pub async fn output(self, limit: usize) -> Result<ToolOutput> {
-        let _ = limit;
-        Err(Error::new(ErrorKind::Unsupported, self.name))
+        let mut running = Running::start(self)?;
+        let mut stdout = BytesMut::new();
+        while let Some(chunk) = running.next().await? {
+            if stdout.len() + chunk.len() > limit {
+                return Err(running
+                    .fail(ErrorKind::ToolFailed, TOO_MUCH)
+                    .await
+                    .with_context("limit_bytes", limit));
+            }
+            stdout.extend_from_slice(&chunk);
+        }
+        Ok(ToolOutput { stdout: stdout.freeze(), stderr: running.stderr() })
     }
 
     /// Runs the tool with `body` as its standard input, and returns at most `limit` bytes of what it printed.
     ///
     /// A body that ends in an error kills the tool *before* its standard input is closed, so that it cannot
     /// take the cut-off input for whole; the body's error is returned. A tool that stops reading early is
-    /// judged by its exit status.
+    /// judged by its exit status; if it says success although input was left, it has failed. On Linux this
+    /// holds to the last byte; elsewhere what still fits into the pipe goes unnoticed.
+    ///
+    /// The idle limit runs while the tool neither takes input nor prints, also after the last byte of input;
+    /// waiting for the body does not count.
     ///
     /// # Errors
     ///
-    /// The body's, else those of [`output`](Self::output).
+    /// The body's, else those of [`stream`](Self::stream), all at once. A tool that prints more than `limit`
+    /// bytes is not stopped, because it is changing something, but fails at its end.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     ///
     /// # Cancel safety
     ///
     /// Cancel-safe in that a dropped call kills the tool and its children; what the tool did by then stays.
     pub async fn feed(self, body: ByteStream, limit: usize) -> Result<ToolOutput> {
-        let _ = (body, limit);
-        Err(Error::new(ErrorKind::Unsupported, self.name))
+        feed::feed(self, body, limit).await
     }
 }
+
+/// What is said of a tool whose output is larger than the caller's limit.
+const TOO_MUCH: &str = "printed more than it should";

@@ -15,6 +15,8 @@ use tokio::{
 
 use crate::{Error, ErrorKind, Result};
 
+mod end_mark;
+
 /// How many bytes [`ByteStream::from_reader`] reads at once.
 const READ_BYTES: usize = 256 * 1024;
 

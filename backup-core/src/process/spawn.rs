@@ -1,0 +1,346 @@
+//! Starting a tool, and following it to its end.
+
+use std::{
+    io,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    io::AsyncReadExt,
+    process::{ChildStderr, ChildStdin},
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time,
+};
+
+use super::{
+    Tool,
+    group::Group,
+    reader::{self, Ended, FromTool, Stdout},
+    tail::Tail,
+};
+use crate::{ByteStream, Error, ErrorKind, Result, Retryable};
+
+/// What we ask of a pipe, in bytes; the most that Linux gives to everybody.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const PIPE_BYTES: usize = 1024 * 1024;
+
+/// How many chunks may wait for the consumer.
+const CHUNKS: usize = 2;
+
+/// How long a killed tool may take to be gone, and its last messages to arrive.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A tool at work: killed with everything that it started when this is dropped.
+pub(super) struct Running {
+    name: &'static str,
+    idle_timeout: Option<Duration>,
+    total_timeout: Option<Duration>,
+    group: Arc<Group>,
+    events: mpsc::Receiver<FromTool>,
+    tail: Arc<Mutex<Tail>>,
+    drained: Option<oneshot::Receiver<()>>,
+    attendant: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.group.kill();
+        self.attendant.abort();
+    }
+}
+
+impl Running {
+    /// Starts `tool` with nothing to read.
+    pub(super) fn start(tool: Tool) -> Result<Self> {
+        let child = spawn(&tool, Stdio::null())?;
+        Self::follow(tool, child)
+    }
+
+    /// Starts `tool` with a pipe to read from.
+    pub(super) fn start_fed(tool: Tool) -> Result<(Self, ChildStdin, Arc<Group>)> {
+        let mut child = spawn(&tool, Stdio::piped())?;
+        let stdin = child.stdin.take();
+        let running = Self::follow(tool, child)?;
+        let stdin = stdin.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        #[cfg(unix)]
+        enlarge(&stdin);
+        let stdin = ChildStdin::from_std(stdin)?;
+        let group = Arc::clone(&running.group);
+        Ok((running, stdin, group))
+    }
+
+    fn follow(tool: Tool, mut child: Child) -> Result<Self> {
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let group = Arc::new(Group::new(child));
+        // Blocks until the kernel has ended what was just started; there is no thread yet to do it.
+        let abandon = |err: io::Error| {
+            group.kill();
+            let _reaped = group.wait();
+            Error::from(err).with_context("tool", tool.name)
+        };
+        let no_pipe = || abandon(io::ErrorKind::BrokenPipe.into());
+        let stdout = open(stdout.ok_or_else(no_pipe)?).map_err(abandon)?;
+        let stderr = ChildStderr::from_std(stderr.ok_or_else(no_pipe)?).map_err(abandon)?;
+
+        let (sender, events) = mpsc::channel(CHUNKS);
+        let guards = tool.guards.clone();
+        let on_thread = Arc::clone(&group);
+        thread::Builder::new()
+            .name(tool.name.to_owned())
+            .spawn(move || reader::run(stdout, &on_thread, &sender, guards))
+            .map_err(abandon)?;
+
+        let tail = Arc::new(Mutex::new(Tail::new(tool.secrets)));
+        let (all_read, drained) = oneshot::channel();
+        let attendant =
+            tokio::spawn(attend(stderr, Arc::clone(&tail), all_read, tool.total_timeout, Arc::clone(&group)));
+        Ok(Self {
+            name: tool.name,
+            idle_timeout: tool.idle_timeout,
+            total_timeout: tool.total_timeout,
+            group,
+            events,
+            tail,
+            drained: Some(drained),
+            attendant,
+        })
+    }
+
+    /// The tool's standard output, and how it ended as the last item.
+    pub(super) fn into_stream(self) -> ByteStream {
+        ByteStream::new(futures::stream::try_unfold(self, |mut running| async move {
+            let chunk = running.next().await?;
+            Ok(chunk.map(|chunk| (chunk, running)))
+        }))
+    }
+
+    /// The next chunk, or nothing after an exit with success.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe until it has returned `None` or an error.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>> {
+        match self.idle_timeout {
+            None => self.next_however_long().await,
+            Some(limit) => match time::timeout(limit, self.next_however_long()).await {
+                Ok(next) => next,
+                Err(_) => Err(self.idle().await),
+            },
+        }
+    }
+
+    /// [`next`](Self::next) without the idle limit.
+    pub(super) async fn next_however_long(&mut self) -> Result<Option<Bytes>> {
+        if self.group.is_overdue() {
+            return Err(self.overdue().await);
+        }
+        match self.events.recv().await {
+            Some(FromTool::Chunk(chunk)) => Ok(Some(chunk)),
+            Some(FromTool::Ended(Ok(ended))) => {
+                self.last_messages().await;
+                self.judge(&ended).await.map(|()| None)
+            }
+            Some(FromTool::Ended(Err(err))) => {
+                self.last_messages().await;
+                Err(self.error(ErrorKind::ToolFailed, "its end cannot be followed").with_source(err))
+            }
+            None => Err(self.fail(ErrorKind::Unexpected, "the thread that reads it died").await),
+        }
+    }
+
+    /// Kills the tool and makes an error of what it said.
+    pub(super) async fn fail(&mut self, kind: ErrorKind, message: &'static str) -> Error {
+        self.group.kill();
+        let gone = async { while let Some(FromTool::Chunk(_)) = self.events.recv().await {} };
+        let _gone_or_as_good = time::timeout(GRACE, gone).await;
+        self.last_messages().await;
+        self.error(kind, message)
+    }
+
+    /// Kills the tool because it does nothing.
+    pub(super) async fn idle(&mut self) -> Error {
+        let limit = self.idle_timeout.unwrap_or_default();
+        self.fail(ErrorKind::Timeout, "neither gave nor took a byte for too long")
+            .await
+            .with_context("limit_seconds", limit.as_secs_f64())
+    }
+
+    /// The end of what the tool said so far on standard error.
+    pub(super) fn stderr(&self) -> String {
+        lock(&self.tail).text()
+    }
+
+    /// An error about this tool, with the end of what it said.
+    pub(super) fn error(&self, kind: ErrorKind, message: &'static str) -> Error {
+        self.error_with(kind, message, "")
+    }
+
+    fn error_with(&self, kind: ErrorKind, message: &'static str, status: &str) -> Error {
+        let mut err = Error::new(kind, message).with_context("tool", self.name);
+        if !status.is_empty() {
+            err = err.with_context("status", status);
+        }
+        match self.stderr() {
+            stderr if stderr.is_empty() => err,
+            stderr => err.with_context("stderr", stderr),
+        }
+    }
+
+    async fn overdue(&mut self) -> Error {
+        let limit = self.total_timeout.unwrap_or_default();
+        self.fail(ErrorKind::Timeout, "took longer than it may")
+            .await
+            .with_context("limit_seconds", limit.as_secs_f64())
+    }
+
+    async fn judge(&mut self, ended: &Ended) -> Result<()> {
+        if self.group.is_overdue() {
+            return Err(self.overdue().await);
+        }
+        if !ended.status.success() {
+            return Err(self.exited_with(ended.status));
+        }
+        if ended.held_open {
+            return Err(self
+                .error(ErrorKind::ToolFailed, "ended while something that it started kept its output open")
+                .with_suggestion("do not let the program leave background processes behind"));
+        }
+        Ok(())
+    }
+
+    fn exited_with(&self, status: ExitStatus) -> Error {
+        #[cfg(unix)]
+        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+            let err = self.error_with(ErrorKind::ToolFailed, "was killed", &format!("signal {signal}"));
+            return if signal == rustix::process::Signal::KILL.as_raw() {
+                err.with_suggestion("look in the kernel's log whether memory ran out")
+            } else {
+                err
+            };
+        }
+        let status = status.code().map_or_else(|| status.to_string(), |code| format!("exit {code}"));
+        self.error_with(ErrorKind::ToolFailed, "failed", &status)
+    }
+
+    /// Waits until standard error was read to its end, unless something holds it open.
+    async fn last_messages(&mut self) {
+        if let Some(drained) = self.drained.take() {
+            let _or_held_open = time::timeout(GRACE, drained).await;
+        }
+    }
+}
+
+/// Reads standard error to its end whatever the consumer of standard output does, and ends an overdue tool.
+async fn attend(
+    mut stderr: ChildStderr,
+    tail: Arc<Mutex<Tail>>,
+    all_read: oneshot::Sender<()>,
+    total_timeout: Option<Duration>,
+    group: Arc<Group>,
+) {
+    let drain = async {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match stderr.read(&mut buffer).await {
+                Ok(0) => break,
+                Ok(read) => lock(&tail).push(buffer.get(..read).unwrap_or_default()),
+                Err(err) => {
+                    lock(&tail).push(format!("\n(its messages cannot be read: {err})").as_bytes());
+                    break;
+                }
+            }
+        }
+        let _nobody_waits = all_read.send(());
+    };
+    let limit = async {
+        if let Some(limit) = total_timeout {
+            time::sleep(limit).await;
+            group.expire();
+        }
+    };
+    tokio::join!(drain, limit);
+}
+
+fn lock(tail: &Mutex<Tail>) -> MutexGuard<'_, Tail> {
+    tail.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(unix)]
+fn open(stdout: std::process::ChildStdout) -> io::Result<Stdout> {
+    Stdout::new(stdout)
+}
+
+#[cfg(not(unix))]
+fn open(stdout: std::process::ChildStdout) -> io::Result<Stdout> {
+    Ok(stdout)
+}
+
+/// Makes a pipe as large as the system allows, and returns its size in bytes, 0 if unknown.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn enlarge(pipe: impl std::os::fd::AsFd) -> usize {
+    // A user with many large pipes is refused more; then it stays as it is.
+    rustix::pipe::fcntl_setpipe_size(&pipe, PIPE_BYTES)
+        .or_else(|_| rustix::pipe::fcntl_getpipe_size(&pipe))
+        .unwrap_or(0)
+}
+
+/// Pipes cannot be enlarged here.
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+pub(super) fn enlarge(_: impl std::os::fd::AsFd) -> usize {
+    0
+}
+
+fn spawn(tool: &Tool, stdin: Stdio) -> Result<Child> {
+    // Here, and not after the start: without a runtime nothing must be started.
+    let _or_panic = Handle::current();
+    // The one place that starts programs. It is not tokio's, because that reaps when it likes.
+    #[allow(clippy::disallowed_methods)]
+    let mut command = Command::new(&tool.program);
+    command.args(&tool.args).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    for name in &tool.env_remove {
+        command.env_remove(name);
+    }
+    for (name, value) in &tool.env {
+        command.env(name, value.expose());
+    }
+    command.spawn().map_err(|err| not_started(tool, err))
+}
+
+fn not_started(tool: &Tool, err: io::Error) -> Error {
+    let program = tool.program.display();
+    let err = match err.kind() {
+        // A script whose interpreter is missing fails in the same way.
+        io::ErrorKind::NotFound if tool.program.is_file() => {
+            Error::new(ErrorKind::ToolNotFound, "its interpreter or loader is not installed")
+                .with_suggestion(format!("check the first line of {program}, or reinstall it"))
+        }
+        io::ErrorKind::NotFound => Error::new(ErrorKind::ToolNotFound, "the program is not installed")
+            .with_suggestion(format!("install {}, or say where it is", tool.name)),
+        io::ErrorKind::PermissionDenied => {
+            Error::new(ErrorKind::PermissionDenied, "the program may not be run")
+                .with_suggestion(format!("check owner and mode of {program} (chmod +x)"))
+        }
+        io::ErrorKind::InvalidInput => {
+            Error::new(ErrorKind::InvalidInput, "an argument or variable holds a NUL byte")
+        }
+        io::ErrorKind::ArgumentListTooLong => {
+            Error::new(ErrorKind::InvalidInput, "the arguments and variables are too long")
+        }
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
+            Error::new(ErrorKind::Unavailable, "the system has no room for another process")
+                .with_retryable(Retryable::Yes)
+        }
+        _ => Error::new(ErrorKind::ToolFailed, "the program cannot be started")
+            .with_suggestion(format!("check that {program} is a program for this machine")),
+    }
+    .with_source(err);
+    err.with_context("tool", tool.name).with_context("program", program)
+}
