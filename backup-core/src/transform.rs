@@ -1,10 +1,12 @@
 //! [`Transform`]: bytes in, other bytes out; and [`Stages`], which runs several on one blocking thread.
 
+use std::cell::Cell;
+
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::{ByteStream, Result, digest::Tap};
+use crate::{ByteSender, ByteStream, Error, ErrorKind, Result, digest::Tap};
 
 /// Changes bytes step by step.
 ///
@@ -13,25 +15,56 @@ use crate::{ByteStream, Result, digest::Tap};
 /// - The output depends on the bytes, not on how they were cut.
 /// - `finish` is called only after a clean end of the input; a transform that is dropped without it writes
 ///   no trailer, so that a cut stream can never look whole.
+/// - An error of [`Output::put`] is returned at once, unchanged.
 /// - Truncated or trailing input of a decoder is [`Corrupt`](crate::ErrorKind::Corrupt).
-/// - `update` may use other threads and wait for them, and keeps its memory bounded.
+/// - Output is put in pieces as it comes into being (256 KiB is a good size, 1 MiB the most), never
+///   collected: one `update` of a decoder may make gigabytes, and only so does the reader's pace bound
+///   the memory.
+/// - `update` may use other threads and wait for them, and keeps its memory bounded; the threads end when
+///   the transform is dropped, and a panic in one of them is an error.
 pub trait Transform: Send {
-    /// Takes `input` and appends what is ready to `output`.
-    fn update(&mut self, input: &[u8], output: &mut BytesMut) -> Result<()>;
+    /// Takes `input` and puts what is ready.
+    fn update(&mut self, input: Bytes, output: &mut dyn Output) -> Result<()>;
 
-    /// The input ended cleanly: appends the rest.
-    fn finish(self: Box<Self>, output: &mut BytesMut) -> Result<()>;
+    /// The input ended cleanly: puts the rest.
+    fn finish(self: Box<Self>, output: &mut dyn Output) -> Result<()>;
+}
+
+/// Where a [`Transform`] puts its bytes.
+pub trait Output {
+    /// Takes the next bytes, waiting until there is room for them.
+    ///
+    /// # Errors
+    ///
+    /// A stage behind this one failed, or nobody reads any more: the transform stops and returns the error.
+    fn put(&mut self, chunk: Bytes) -> Result<()>;
+}
+
+/// Collects everything without a bound, for tests and for small things.
+impl Output for BytesMut {
+    fn put(&mut self, chunk: Bytes) -> Result<()> {
+        self.extend_from_slice(&chunk);
+        Ok(())
+    }
 }
 
 /// A chain of taps and transforms between two bounded channels.
 ///
-/// All stages run on one thread of the blocking pool, which ends when the output is dropped.
+/// All stages run on one thread of the blocking pool; at most eight chunks wait before and behind it.
+///
+/// # Contract
+///
+/// - No stage is finished after an error, of the input or of another stage: no trailer, no outcome of a tap.
+/// - An error or a panic of a stage is an error of the output.
+/// - Dropping the output drops the input at once, also while it is pending, so that what makes the bytes
+///   is ended too. The thread ends with the piece that it works on.
+/// - The input is dropped as soon as a stage failed, before the error is read.
 #[derive(Default)]
 pub struct Stages(Vec<Stage>);
 
 enum Stage {
     Tap(Box<dyn Tap>),
-    Transform { transform: Box<dyn Transform>, output: BytesMut },
+    Transform(Box<dyn Transform>),
 }
 
 impl Stages {
@@ -43,9 +76,8 @@ impl Stages {
 
     /// Adds a tap behind the stages so far.
     #[must_use]
-    pub fn tap(mut self, tap: impl Tap + 'static) -> Self {
-        self.0.push(Stage::Tap(Box::new(tap)));
-        self
+    pub fn tap(self, tap: impl Tap + 'static) -> Self {
+        self.boxed_tap(Box::new(tap))
     }
 
     /// Adds a boxed tap behind the stages so far.
@@ -58,7 +90,7 @@ impl Stages {
     /// Adds a transform behind the stages so far.
     #[must_use]
     pub fn transform(mut self, transform: Box<dyn Transform>) -> Self {
-        self.0.push(Stage::Transform { transform, output: BytesMut::new() });
+        self.0.push(Stage::Transform(transform));
         self
     }
 
@@ -68,87 +100,22 @@ impl Stages {
     ///
     /// Outside of a tokio runtime.
     #[must_use]
-    pub fn run(self, mut body: ByteStream) -> ByteStream {
-        let (to_thread, mut input) = mpsc::channel::<Result<Option<Bytes>>>(CHUNKS_IN_FLIGHT);
+    pub fn run(self, body: ByteStream) -> ByteStream {
+        let (to_thread, input) = mpsc::channel(CHUNKS_IN_FLIGHT);
         let (output, stream) = ByteStream::channel(CHUNKS_IN_FLIGHT);
-        tokio::spawn(async move {
-            loop {
-                let next = tokio::select! {
-                    biased;
-                    // The reader of the output is gone: dropping `body` ends what makes the bytes.
-                    () = to_thread.closed() => return,
-                    next = body.next() => next,
-                };
-                let last = !matches!(next, Some(Ok(_)));
-                if to_thread.send(next.transpose()).await.is_err() || last {
-                    return;
-                }
-            }
-        });
+        let feeder = AbortOnDrop(tokio::spawn(feed(body, to_thread)));
         let span = tracing::Span::current();
         tokio::task::spawn_blocking(move || {
             let _entered = span.enter();
-            let mut stages = self.0;
-            let mut emit = |chunk: Bytes| output.blocking_send(chunk).is_ok();
-            let result = loop {
-                match input.blocking_recv() {
-                    Some(Ok(Some(chunk))) => match push(&mut stages, chunk, &mut emit) {
-                        Ok(true) => {}
-                        Ok(false) => return,
-                        Err(err) => break Err(err),
-                    },
-                    // Only a clean end may finish the stages: no trailer after an error.
-                    Some(Ok(None)) => match finish(stages, &mut emit) {
-                        Ok(true) => break Ok(()),
-                        Ok(false) => return,
-                        Err(err) => break Err(err),
-                    },
-                    Some(Err(err)) => break Err(err),
-                    // The task above vanished: dropping `output` without an end is an error for the reader.
-                    None => return,
-                }
-            };
-            output.blocking_end(result);
+            if let Some(result) = drive(self.0, input, &output) {
+                output.blocking_end(result);
+            }
         });
-        stream
+        ByteStream::new(stream.inspect(move |_| {
+            // Held for its drop: without a reader the feeder goes, and the input with it.
+            let _ = &feeder;
+        }))
     }
-}
-
-/// How many chunks wait before and behind the blocking thread.
-const CHUNKS_IN_FLIGHT: usize = 4;
-
-/// Sends `chunk` through `stages`; false when nobody reads the output any more.
-fn push(stages: &mut [Stage], chunk: Bytes, emit: &mut impl FnMut(Bytes) -> bool) -> Result<bool> {
-    let mut chunk = chunk;
-    for stage in stages {
-        match stage {
-            Stage::Tap(tap) => tap.update(&chunk)?,
-            Stage::Transform { transform, output } => {
-                transform.update(&chunk, output)?;
-                chunk = output.split().freeze();
-            }
-        }
-        if chunk.is_empty() {
-            return Ok(true);
-        }
-    }
-    Ok(emit(chunk))
-}
-
-/// Finishes each stage, sending what it still holds through those behind it.
-fn finish(mut stages: Vec<Stage>, emit: &mut impl FnMut(Bytes) -> bool) -> Result<bool> {
-    while !stages.is_empty() {
-        match stages.remove(0) {
-            Stage::Tap(tap) => tap.finish()?,
-            Stage::Transform { transform, mut output } => {
-                transform.finish(&mut output)?;
-                if !output.is_empty() && !push(&mut stages, output.freeze(), emit)? {
-                    return Ok(false);
-                }
-            }
-        }
-    }
-    Ok(true)
 }
 
 impl std::fmt::Debug for Stages {
@@ -156,3 +123,113 @@ impl std::fmt::Debug for Stages {
         f.debug_struct("Stages").field("len", &self.0.len()).finish()
     }
 }
+
+/// How many chunks wait before and behind the blocking thread.
+const CHUNKS_IN_FLIGHT: usize = 4;
+
+/// Ends a task when it is dropped.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Hands `body` over until its end, its error, or the end of the thread; `None` is the clean end.
+async fn feed(mut body: ByteStream, to_thread: mpsc::Sender<Result<Option<Bytes>>>) {
+    loop {
+        let next = tokio::select! {
+            biased;
+            // A stage failed: dropping `body` ends what makes the bytes.
+            () = to_thread.closed() => return,
+            next = body.next() => next,
+        };
+        let last = !matches!(next, Some(Ok(_)));
+        if to_thread.send(next.transpose()).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+/// Runs the stages over all input; `None` when the feeder vanished, where an end would be a lie.
+fn drive(
+    mut stages: Vec<Stage>,
+    mut input: mpsc::Receiver<Result<Option<Bytes>>>,
+    output: &ByteSender,
+) -> Option<Result<()>> {
+    let failed = Cell::new(false);
+    let result = loop {
+        match input.blocking_recv()? {
+            Ok(Some(chunk)) => {
+                let put = Chain { stages: &mut stages, output, failed: &failed }.put(chunk);
+                if put.is_err() {
+                    break put;
+                }
+            }
+            // Only a clean end may finish the stages: no trailer after an error.
+            Ok(None) => break finish(stages, output, &failed),
+            Err(err) => break Err(err),
+        }
+        if failed.get() {
+            break Ok(());
+        }
+    };
+    if result.is_ok() && failed.get() {
+        return Some(Err(Error::new(ErrorKind::Unexpected, "a stage of the stream hid an error")));
+    }
+    Some(result)
+}
+
+/// Finishes each stage, sending what it still holds through those behind it.
+fn finish(stages: Vec<Stage>, output: &ByteSender, failed: &Cell<bool>) -> Result<()> {
+    let mut stages = stages.into_iter();
+    while let Some(stage) = stages.next() {
+        match stage {
+            Stage::Tap(tap) => tap.finish()?,
+            Stage::Transform(transform) => {
+                transform.finish(&mut Chain { stages: stages.as_mut_slice(), output, failed })?;
+            }
+        }
+        if failed.get() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The stages that are still ahead of a chunk, and the channel behind them.
+struct Chain<'a> {
+    stages: &'a mut [Stage],
+    output: &'a ByteSender,
+    /// Remembers that a `put` failed, so that a stage that swallows the error cannot end the stream cleanly.
+    failed: &'a Cell<bool>,
+}
+
+impl Output for Chain<'_> {
+    fn put(&mut self, chunk: Bytes) -> Result<()> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let result = match self.stages.split_first_mut() {
+            None => self
+                .output
+                .blocking_send(chunk)
+                .map_err(|_| Error::new(ErrorKind::Unexpected, "nobody reads the stream any more")),
+            Some((stage, rest)) => {
+                let mut rest = Chain { stages: rest, output: self.output, failed: self.failed };
+                match stage {
+                    Stage::Tap(tap) => tap.update(&chunk).and_then(|()| rest.put(chunk)),
+                    Stage::Transform(transform) => transform.update(chunk, &mut rest),
+                }
+            }
+        };
+        if result.is_err() {
+            self.failed.set(true);
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,14 @@
-use bytes::BytesMut;
+use bytes::Bytes;
 
 use super::Compressor;
-use crate::{Result, transform::Transform};
+use crate::{
+    Result,
+    transform::{Output, Transform},
+};
 
 /// No compression.
+///
+/// It cannot notice damage: of a backup stored so, only the digests of its manifest tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Identity;
 
@@ -17,23 +22,22 @@ impl Compressor for Identity {
     }
 
     fn encoder(&self) -> Result<Box<dyn Transform>> {
-        Ok(Box::new(Copy))
+        Ok(Box::new(Pass))
     }
 
     fn decoder(&self) -> Result<Box<dyn Transform>> {
-        Ok(Box::new(Copy))
+        Ok(Box::new(Pass))
     }
 }
 
-struct Copy;
+struct Pass;
 
-impl Transform for Copy {
-    fn update(&mut self, input: &[u8], output: &mut BytesMut) -> Result<()> {
-        output.extend_from_slice(input);
-        Ok(())
+impl Transform for Pass {
+    fn update(&mut self, input: Bytes, output: &mut dyn Output) -> Result<()> {
+        output.put(input)
     }
 
-    fn finish(self: Box<Self>, _: &mut BytesMut) -> Result<()> {
+    fn finish(self: Box<Self>, _: &mut dyn Output) -> Result<()> {
         Ok(())
     }
 }
