@@ -23,7 +23,7 @@ use crate::{
 /// | 5 to 8 | 17 | 28 | 50 |
 /// | 9 to 19 | 30 | 46 | 78 |
 ///
-/// A decoder takes the frame's window and 1 MiB. It refuses windows above 32 MiB, which only `zstd --ultra`
+/// A decoder takes the frame's window and 1 MiB. It refuses windows above 32 MiB, which only `zstd --ultra -21`
 /// and `zstd --long` write: a few hostile bytes may not claim gigabytes.
 ///
 /// # Examples

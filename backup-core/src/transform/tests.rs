@@ -187,11 +187,11 @@ async fn dropping_the_output_drops_a_pending_body() {
 async fn dropping_the_output_unread_drops_the_body_and_the_stages() {
     let (body, dropped) = pending_body("a");
     let (held, stages_dropped) = oneshot::channel::<()>();
-    let hold = custom(move |input, output| {
+    let stage = custom(move |input, output| {
         let _held = &held;
         output.put(input)
     });
-    drop(Stages::new().transform(hold).run(body));
+    drop(Stages::new().transform(stage).run(body));
     assert!(dropped.await.is_err());
     assert!(stages_dropped.await.is_err());
 }

@@ -103,7 +103,7 @@ fn unknown_flags_and_methods_are_corrupt() {
 
 #[test]
 fn an_endless_name_is_refused() {
-    let file = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3][..], &[b'x'; 200_000]].concat();
+    let file = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3][..], &vec![b'x'; 200_000]].concat();
     let err = decode(&Gzip::default(), &file, whole).unwrap_err();
     assert!(err.to_string().contains("too long"), "{err}");
 }

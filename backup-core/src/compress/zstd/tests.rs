@@ -44,7 +44,6 @@ fn an_encoder_takes_no_more_memory_than_documented() {
                 encoder.update(Bytes::copy_from_slice(chunk), &mut BytesMut::new()).unwrap();
                 most = most.max(encoder.context.sizeof());
             }
-            println!("level {level} threads {threads} KiB {}", most >> 10);
             assert!(most <= mib << 20, "level {level}, {threads} threads: {} KiB", most >> 10);
         }
     }
