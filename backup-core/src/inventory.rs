@@ -1,6 +1,6 @@
 //! [`Inventory`]: which tables a dump holds, with their rows and bytes, read as the dump passes.
 
-use std::fmt::Debug;
+use std::{borrow::Cow, fmt::Debug};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Inventory {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TableInventory {
-    /// The name as the server writes it unquoted: `schema.table` for PostgreSQL, `table` elsewhere.
+    /// The name without quotes: `schema.table` for PostgreSQL, `table` elsewhere; see [`qualified_name`].
     pub name: String,
     /// How many rows the dump holds.
     pub rows: u64,
@@ -81,6 +81,31 @@ impl Inventory {
     }
 }
 
+/// Joins the parts of a name by dots, so that different names never look alike.
+///
+/// Parts are shown as they are, without quotes, unless they hold a dot or a double quote themselves: those
+/// stay in double quotes, with the quotes inside doubled. Whoever compares tables of a server with an
+/// [`Inventory`] names them with this function.
+///
+/// # Examples
+///
+/// ```
+/// use backup_core::inventory::qualified_name;
+///
+/// assert_eq!(qualified_name(["public", "Order Items"]), "public.Order Items");
+/// assert_eq!(qualified_name(["public", "a.b"]), "public.\"a.b\"");
+/// ```
+pub fn qualified_name<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let shown = parts.into_iter().map(|part| {
+        if part.contains(['.', '"']) {
+            Cow::Owned(format!("\"{}\"", part.replace('"', "\"\"")))
+        } else {
+            Cow::Borrowed(part)
+        }
+    });
+    shown.collect::<Vec<_>>().join(".")
+}
+
 /// A [`Tap`] on the plain bytes of a dump that knows its format.
 ///
 /// # Contract
@@ -103,9 +128,12 @@ impl Debug for Inspector {
 impl Inspector {
     /// The inspector for a format, as [`DumperInfo`](crate::dump::DumperInfo) and the manifest name it.
     ///
-    /// Known are `plain` of `postgresql` (every statement is scanned), `custom` of `postgresql` and
-    /// `database` of `sqlite` (start, and length where the format states it). Any other format passes
-    /// unseen.
+    /// Known are, of `postgresql`, `plain` (every statement is scanned, the end mark required), `globals`
+    /// (the same for `pg_dumpall --globals-only`, without inventory), `custom` (only its start can be
+    /// checked), `directory` packed as tar and `tar` (every entry, to the end), and `database` of `sqlite`
+    /// (start, and the length that it states). Any other format passes unseen.
+    ///
+    /// Names of a dump that is not in UTF-8 are shown with `\xNN` for what is not ASCII.
     #[must_use]
     pub fn for_format(engine: &str, format: &str) -> Self {
         scan::inspector(engine, format)

@@ -1,0 +1,297 @@
+//! Plain dumps of `pg_dump` 9.6 to 18, and of `pg_dumpall`.
+//!
+//! The text is cut into tokens as `psql` cuts it ([`lexer`]); a [`statement`] says which table it is about;
+//! the data of `COPY`, most of any dump, is only counted ([`copy`]). The end mark counts where `pg_dump`
+//! writes it: as a comment of its own between statements, with no statement behind it.
+
+mod command;
+mod copy;
+mod lexer;
+mod statement;
+
+use memchr::memmem;
+
+use self::{
+    command::Command,
+    copy::{CopyData, Seen},
+    lexer::{Lexer, Literals, Token},
+    statement::{Ended, Setting, Statement, Step},
+};
+use super::{Error, ErrorKind, Outcome, Tap, corrupt, incomplete, tables::TableId, tables::Tables};
+use crate::{Result, inventory::Inventory};
+
+/// The last comments of a dump, without their dashes.
+const DATABASE_MARK: &[u8] = b" PostgreSQL database dump complete";
+const CLUSTER_MARK: &[u8] = b" PostgreSQL database cluster dump complete";
+
+/// Scans a plain dump: takes its inventory and finds its end mark.
+pub(super) struct Plain {
+    end_mark: &'static [u8],
+    lexer: Lexer,
+    statement: Statement,
+    /// The data being read, if any.
+    copy: Option<CopyData>,
+    copy_end: memmem::Finder<'static>,
+    tables: Tables,
+    mark: Mark,
+    /// The token of a `\restrict` that still waits for its `\unrestrict`.
+    restricted: Option<Vec<u8>>,
+    /// Where names without schema are (`search_path`, of versions before 9.6.8 and 10.3).
+    schema: Option<String>,
+    /// Bytes before the current chunk.
+    offset: u64,
+    /// Where the current statement began.
+    statement_offset: u64,
+    repeated: Repeated,
+    failed: bool,
+    outcome: Outcome<Option<Inventory>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Missing,
+    Seen,
+    /// Statements follow the mark, so it is none.
+    Followed,
+}
+
+/// The start of the last `INSERT` up to its first row: rows of one table repeat it byte by byte.
+#[derive(Debug, Default)]
+struct Repeated {
+    start: Vec<u8>,
+    table: Option<TableId>,
+}
+
+impl Plain {
+    /// A dump of `pg_dump`.
+    pub(super) fn database(outcome: Outcome<Option<Inventory>>) -> Self {
+        Self::new(DATABASE_MARK, outcome)
+    }
+
+    /// A dump of `pg_dumpall --globals-only`, which holds no tables.
+    pub(super) fn cluster(outcome: Outcome<Option<Inventory>>) -> Self {
+        Self::new(CLUSTER_MARK, outcome)
+    }
+
+    fn new(end_mark: &'static [u8], outcome: Outcome<Option<Inventory>>) -> Self {
+        Self {
+            end_mark,
+            lexer: Lexer::new(),
+            statement: Statement::default(),
+            copy: None,
+            copy_end: memmem::Finder::new(b"\n\\."),
+            tables: Tables::default(),
+            mark: Mark::Missing,
+            restricted: None,
+            schema: None,
+            offset: 0,
+            statement_offset: 0,
+            repeated: Repeated::default(),
+            failed: false,
+            outcome,
+        }
+    }
+
+    fn scan(&mut self, chunk: &[u8]) -> Result<()> {
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            if let Some(copy) = &mut self.copy {
+                if copy.read(&mut rest, &self.copy_end)? == Seen::End {
+                    self.tables.add(copy.table, copy.rows, copy.bytes);
+                    self.copy = None;
+                    self.lexer.begin_line();
+                }
+                continue;
+            }
+            if self.lexer.is_between() {
+                if self.statement.is_start() {
+                    self.lexer.skip_space(&mut rest);
+                    if self.repeat_insert(chunk, &mut rest) {
+                        continue;
+                    }
+                } else if self.statement.is_skippable() {
+                    self.lexer.skip(&mut rest);
+                }
+            }
+            match self.lexer.next(&mut rest)? {
+                Some(Token::Comment) => self.comment(),
+                Some(Token::Command) => self.command()?,
+                Some(token) => self.token(token, chunk, rest)?,
+                None => {}
+            }
+        }
+        self.offset += chunk.len() as u64;
+        Ok(())
+    }
+
+    fn comment(&mut self) {
+        let is_mark = self.lexer.text().whole() == Some(self.end_mark);
+        if is_mark && self.statement.is_start() && self.lexer.began_line() && self.mark == Mark::Missing {
+            self.mark = Mark::Seen;
+        }
+    }
+
+    fn token(&mut self, token: Token, chunk: &[u8], rest: &[u8]) -> Result<()> {
+        let position = chunk.len() - rest.len();
+        if self.statement.is_start() {
+            self.follow_mark();
+            let length = if token == Token::Word { self.lexer.text().start().len() } else { 0 };
+            self.statement_offset = (self.offset + position as u64).saturating_sub(length as u64);
+        }
+        let text = self.lexer.text();
+        let step = self.statement.token(token, text, self.schema.as_deref(), &mut self.tables)?;
+        match step {
+            Step::Setting => self.lexer.literals = Literals::Keep,
+            Step::End(_) => self.lexer.literals = Literals::Pass,
+            Step::More | Step::FirstRow(_) => {}
+        }
+        match step {
+            Step::More | Step::Setting | Step::End(Ended::Other) => Ok(()),
+            Step::FirstRow(table) => {
+                self.remember_insert(table, chunk.get(..position).unwrap_or_default());
+                Ok(())
+            }
+            Step::End(Ended::Copy(table)) => {
+                self.copy = Some(CopyData::new(table));
+                Ok(())
+            }
+            Step::End(Ended::Insert(table, rows)) => {
+                let end = self.offset + position as u64;
+                self.tables.add(table, rows, end.saturating_sub(self.statement_offset));
+                Ok(())
+            }
+            Step::End(Ended::Set(setting, value)) => self.set(setting, value),
+        }
+    }
+
+    /// Keeps the start of an `INSERT` where one chunk holds it whole.
+    fn remember_insert(&mut self, table: TableId, before: &[u8]) {
+        /// Column lists are longer than most statements; beyond this the gain is small.
+        const LIMIT: usize = 16 * 1024;
+        let start = self.statement_offset.checked_sub(self.offset).and_then(|at| usize::try_from(at).ok());
+        let start = start.and_then(|at| before.get(at..)).filter(|start| start.len() <= LIMIT);
+        if let Some(start) = start {
+            self.repeated.start.clear();
+            self.repeated.start.extend_from_slice(start);
+            self.repeated.table = Some(table);
+        }
+    }
+
+    /// Takes the start of an `INSERT` that is the same as before off `rest`.
+    fn repeat_insert(&mut self, chunk: &[u8], rest: &mut &[u8]) -> bool {
+        let Some(table) = self.repeated.table else { return false };
+        let Some(tail) = rest.strip_prefix(self.repeated.start.as_slice()) else { return false };
+        self.follow_mark();
+        self.statement_offset = self.offset + (chunk.len() - rest.len()) as u64;
+        self.statement.resume_insert(table);
+        *rest = tail;
+        true
+    }
+
+    fn follow_mark(&mut self) {
+        if self.mark == Mark::Seen {
+            self.mark = Mark::Followed;
+        }
+    }
+
+    fn command(&mut self) -> Result<()> {
+        let line = self.lexer.text();
+        // psql would run a command in the middle of a statement, too.
+        if !self.statement.is_start() || !self.lexer.began_line() {
+            return Err(command::refused(line));
+        }
+        match (Command::parse(line)?, self.restricted.take()) {
+            (Command::Restrict(token), None) => {
+                self.restricted = Some(token);
+                self.follow_mark();
+            }
+            (Command::Unrestrict(token), Some(open)) if token == open => {}
+            (Command::Connect, None) => {
+                self.lexer.set_standard_conforming_strings(b"on");
+                self.schema = None;
+                self.repeated = Repeated::default();
+                self.follow_mark();
+            }
+            (Command::Encoding, None) => self.follow_mark(),
+            _ => return Err(command::refused(line)),
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, setting: Setting, value: Vec<u8>) -> Result<()> {
+        self.repeated = Repeated::default();
+        match setting {
+            Setting::SearchPath => {
+                self.schema = String::from_utf8(value).ok().filter(|schema| !schema.is_empty());
+            }
+            Setting::StandardConformingStrings => self.lexer.set_standard_conforming_strings(&value),
+            Setting::ClientEncoding => check_encoding(&value)?,
+        }
+        Ok(())
+    }
+
+    fn check_end(&self) -> Result<()> {
+        if self.failed {
+            return Err(corrupt("the dump was refused before its end"));
+        }
+        if let Some(copy) = &self.copy {
+            return Err(incomplete("the dump ends inside the data of a table")
+                .with_context("table", self.tables.name(copy.table)));
+        }
+        if !self.statement.is_start() || !self.lexer.ends_well() {
+            let err = incomplete("the dump ends inside a statement");
+            return Err(match self.statement.table() {
+                Some(table) => err.with_context("table", self.tables.name(table)),
+                None => err,
+            });
+        }
+        if self.restricted.is_some() {
+            return Err(incomplete("the dump has no end mark").with_context("missing", r"\unrestrict"));
+        }
+        match self.mark {
+            Mark::Seen => Ok(()),
+            Mark::Missing => Err(incomplete("the dump has no end mark")),
+            Mark::Followed => Err(incomplete("the dump goes on behind its end mark")),
+        }
+    }
+}
+
+impl Tap for Plain {
+    fn update(&mut self, bytes: &[u8]) -> Result<()> {
+        let result = self.scan(bytes);
+        self.failed |= result.is_err();
+        result
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.check_end().map_err(|err| err.with_context("bytes", self.offset))?;
+        let shows_tables = self.end_mark == DATABASE_MARK;
+        let Self { tables, outcome, .. } = *self;
+        outcome.set(shows_tables.then(|| tables.into_inventory()));
+        Ok(())
+    }
+}
+
+/// Refuses the encodings in which a quote or backslash can be half of a letter; no server stores them.
+fn check_encoding(name: &[u8]) -> Result<()> {
+    #[rustfmt::skip]
+    const UNSAFE: [&str; 17] = [
+        "sjis", "shiftjis", "mskanji", "win932", "windows932", "shiftjis2004", "big5", "win950", "windows950",
+        "gbk", "win936", "windows936", "uhc", "win949", "windows949", "gb18030", "johab",
+    ];
+    let letters: String = name
+        .iter()
+        .filter(|b| b.is_ascii_alphanumeric())
+        .map(|b| char::from(b.to_ascii_lowercase()))
+        .collect();
+    if UNSAFE.contains(&letters.as_str()) {
+        return Err(Error::new(ErrorKind::Unsupported, "the dump's encoding cannot be scanned")
+            .with_operation("inspect")
+            .with_context("encoding", letters)
+            .with_suggestion("let pg_dump write UTF8: unset PGCLIENTENCODING, or give --encoding=UTF8"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
