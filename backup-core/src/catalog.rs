@@ -1,17 +1,25 @@
 //! [`Catalog`]: which backups exist, and what is known of them since.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Result,
-    manifest::{BackupRef, Kind, Manifest},
+    Error, ErrorKind, Result,
+    manifest::{BackupRef, Kind, MAX_MANIFEST_BYTES, Manifest},
     verify::Evidence,
 };
+
+mod annotation;
+mod find;
+mod json;
+mod store;
+pub use annotation::{Annotation, Note};
+pub use find::find;
+pub use json::JsonCatalog;
+pub use store::StoreCatalog;
 
 /// Knows the backups.
 ///
@@ -62,38 +70,81 @@ pub trait Catalog: Send + Sync + Debug + 'static {
     fn list(&self, filter: &Filter) -> BoxStream<'static, Result<Entry>>;
 }
 
+macro_rules! forward_catalog {
+    ($pointer:ty) => {
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: Catalog + ?Sized> Catalog for $pointer {
+            async fn insert(&self, manifest: &Manifest) -> Result<()> {
+                (**self).insert(manifest).await
+            }
+            async fn get(&self, backup: &BackupRef) -> Result<Entry> {
+                (**self).get(backup).await
+            }
+            async fn annotate(&self, backup: &BackupRef, annotation: &Annotation) -> Result<()> {
+                (**self).annotate(backup, annotation).await
+            }
+            async fn remove(&self, backup: &BackupRef) -> Result<()> {
+                (**self).remove(backup).await
+            }
+            fn list(&self, filter: &Filter) -> BoxStream<'static, Result<Entry>> {
+                (**self).list(filter)
+            }
+        }
+    };
+}
+forward_catalog!(Arc<T>);
+forward_catalog!(Box<T>);
+
 /// A backup with what became known of it since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "UnsortedEntry")]
 #[non_exhaustive]
 pub struct Entry {
     /// The backup.
     pub manifest: Manifest,
     /// What was recorded since, oldest first.
-    #[serde(default)]
     pub annotations: Vec<Annotation>,
+}
+
+#[derive(Deserialize)]
+struct UnsortedEntry {
+    manifest: Manifest,
+    #[serde(default)]
+    annotations: Vec<Annotation>,
+}
+
+impl From<UnsortedEntry> for Entry {
+    fn from(entry: UnsortedEntry) -> Self {
+        Self::new(entry.manifest, entry.annotations)
+    }
 }
 
 impl Entry {
     /// A backup with its records, which are sorted by time.
     #[must_use]
     pub fn new(manifest: Manifest, mut annotations: Vec<Annotation>) -> Self {
-        annotations.sort_by_key(|annotation| annotation.at);
+        // Of two records of the same millisecond the one that keeps the backup, or doubts it, counts as the later.
+        annotations.sort_by_key(|annotation| (annotation.at, annotation.note.is_cautious()));
         Self { manifest, annotations }
     }
 
     /// The newest evidence of the deepest level that passed after the last failure.
+    ///
+    /// A verification whose record this version cannot read counts as a failure unless it says that it passed.
     #[must_use]
     pub fn proven(&self) -> Option<&Evidence> {
-        let evidence = self.annotations.iter().filter_map(|annotation| match &annotation.note {
-            Note::Verified(evidence) => Some(evidence),
-            _ => None,
-        });
         let mut best: Option<&Evidence> = None;
-        for found in evidence {
-            if !found.passed() {
-                best = None;
-            } else if best.is_none_or(|best| found.level >= best.level) {
-                best = Some(found);
+        for annotation in &self.annotations {
+            match &annotation.note {
+                Note::Verified(found) if found.passed() => {
+                    if best.is_none_or(|best| found.level >= best.level) {
+                        best = Some(found);
+                    }
+                }
+                Note::Verified(_) => best = None,
+                Note::Other(_) if annotation.note.is_failure() => best = None,
+                _ => {}
             }
         }
         best
@@ -108,56 +159,12 @@ impl Entry {
             .find_map(|annotation| match annotation.note {
                 Note::Held { .. } => Some(true),
                 Note::Released { .. } => Some(false),
+                // A hold with fields of a later version is a hold.
+                Note::Other(_) if annotation.note.name() == "held" => Some(true),
                 _ => None,
             })
             .unwrap_or(false)
     }
-}
-
-/// A record on a backup.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Annotation {
-    /// When it was recorded, UTC.
-    pub at: DateTime<Utc>,
-    /// What was recorded.
-    #[serde(flatten)]
-    pub note: Note,
-}
-
-impl Annotation {
-    /// Records `note` at a time.
-    #[must_use]
-    pub fn new(at: DateTime<Utc>, note: Note) -> Self {
-        Self { at: chrono::SubsecRound::trunc_subsecs(at, 3), note }
-    }
-}
-
-/// What is recorded on a backup.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "note", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Note {
-    /// It was verified, with this result.
-    Verified(Evidence),
-    /// It must not be deleted.
-    Held {
-        /// Why.
-        reason: String,
-    },
-    /// It may be deleted again.
-    Released {
-        /// Why.
-        reason: String,
-    },
-    /// It is being deleted; whatever is left of it is to be deleted too.
-    Pruning {
-        /// Why.
-        reason: String,
-    },
-    /// Something that a later version records.
-    #[serde(untagged)]
-    Other(serde_json::Map<String, serde_json::Value>),
 }
 
 /// Which backups to list; what is `None` selects all.
@@ -208,3 +215,29 @@ impl Filter {
             && self.kind.is_none_or(|kind| kind == manifest.kind)
     }
 }
+
+/// The manifest as JSON, checked to be one that can be read back: at the place where it belongs, of a size that
+/// is read, and with every field as it is now.
+fn encode(manifest: &Manifest) -> Result<Vec<u8>> {
+    let refuse = |message: &str| {
+        Error::new(ErrorKind::InvalidInput, message).with_context("backup", manifest.backup_ref())
+    };
+    manifest.check_layout()?;
+    let json = manifest.to_json()?;
+    if json.len() > MAX_MANIFEST_BYTES {
+        return Err(refuse("the manifest is too large").with_context("limit_bytes", MAX_MANIFEST_BYTES));
+    }
+    match Manifest::from_json(&json) {
+        Ok(read) if read == *manifest => Ok(json),
+        Ok(_) => Err(refuse("the manifest would not read back as it is")),
+        Err(err) => Err(refuse("the manifest would not be readable").with_source(err)),
+    }
+}
+
+/// What [`Catalog::get`] and [`Catalog::annotate`] say of a backup that is not there.
+fn not_found(backup: &BackupRef) -> Error {
+    Error::new(ErrorKind::NotFound, "no such backup").with_context("backup", backup)
+}
+
+#[cfg(test)]
+mod tests;

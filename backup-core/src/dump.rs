@@ -91,6 +91,9 @@ pub struct SourceInfo {
     pub encoding: Option<String>,
     /// The extensions that it uses, as `name version`.
     pub extensions: Vec<String>,
+    /// Fields that a later version of the format added.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
 impl SourceInfo {

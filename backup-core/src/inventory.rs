@@ -29,12 +29,15 @@ pub struct TableInventory {
     pub rows: u64,
     /// How many bytes of the plain dump its rows take.
     pub bytes: u64,
+    /// Fields that a later version of the format added.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
 impl TableInventory {
     /// A table with its rows and bytes.
     pub fn new(name: impl Into<String>, rows: u64, bytes: u64) -> Self {
-        Self { name: name.into(), rows, bytes }
+        Self { name: name.into(), rows, bytes, extra: serde_json::Map::new() }
     }
 }
 

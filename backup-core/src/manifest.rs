@@ -1,14 +1,20 @@
 //! [`Manifest`]: everything known of a backup, as JSON beside its artifact; its presence *is* the backup.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Error, ErrorKind, Key, Prefix, Result, SourceInfo, inventory::Inventory};
+use crate::{Error, ErrorKind, Result, SourceInfo, inventory::Inventory};
 
 mod id;
+mod kind;
+mod layout;
+mod object;
 pub use id::{BackupId, BackupRef};
+pub use kind::Kind;
+pub use layout::Layout;
+pub use object::{Artifact, CompanionObject, Encryption, Plain};
 
 /// The version of the manifest's format that this code writes; it reads this and earlier ones.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -85,147 +91,6 @@ pub struct Manifest {
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Why a backup was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Kind {
-    /// By the daily schedule.
-    Daily,
-    /// By the weekly schedule.
-    Weekly,
-    /// By the monthly schedule.
-    Monthly,
-    /// By hand.
-    #[default]
-    Manual,
-    /// Before a migration.
-    PreMigration,
-    /// Of a restore's target, before it was replaced.
-    PreRollback,
-    /// Before another risky operation.
-    PreOperation,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 7] = [
-        Self::Daily,
-        Self::Weekly,
-        Self::Monthly,
-        Self::Manual,
-        Self::PreMigration,
-        Self::PreRollback,
-        Self::PreOperation,
-    ];
-
-    /// The kind as it is written: `pre-migration`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Daily => "daily",
-            Self::Weekly => "weekly",
-            Self::Monthly => "monthly",
-            Self::Manual => "manual",
-            Self::PreMigration => "pre-migration",
-            Self::PreRollback => "pre-rollback",
-            Self::PreOperation => "pre-operation",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidInput, "no such kind of backup")
-                .with_context("kind", text.escape_debug())
-                .with_suggestion(format!("choose one of {}", Self::ALL.map(Self::name).join(", ")))
-        })
-    }
-}
-
-/// How a backup was encrypted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Encryption {
-    /// The scheme: `age`.
-    pub scheme: String,
-    /// Who can open it; never a secret.
-    pub recipients: Vec<String>,
-}
-
-impl Encryption {
-    /// Names the scheme and who can open it.
-    pub fn new(scheme: impl Into<String>, recipients: Vec<String>) -> Self {
-        Self { scheme: scheme.into(), recipients }
-    }
-}
-
-/// A stored object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Artifact {
-    /// The object's key.
-    pub key: Key,
-    /// Its size in bytes.
-    pub size: u64,
-    /// The SHA-256 of its bytes.
-    pub digest: Digest,
-}
-
-impl Artifact {
-    /// Describes a stored object.
-    #[must_use]
-    pub fn new(key: Key, size: u64, digest: Digest) -> Self {
-        Self { key, size, digest }
-    }
-}
-
-/// A dump before compression.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Plain {
-    /// Its size in bytes.
-    pub size: u64,
-    /// The digest of its bytes, BLAKE3 or SHA-256.
-    pub digest: Digest,
-}
-
-impl Plain {
-    /// Describes a dump.
-    #[must_use]
-    pub fn new(size: u64, digest: Digest) -> Self {
-        Self { size, digest }
-    }
-}
-
-/// A second object of a backup, compressed and encrypted like the first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct CompanionObject {
-    /// The stored object.
-    #[serde(flatten)]
-    pub artifact: Artifact,
-    /// What it is before compression.
-    pub plain: Plain,
-}
-
-impl CompanionObject {
-    /// Describes a companion.
-    #[must_use]
-    pub fn new(artifact: Artifact, plain: Plain) -> Self {
-        Self { artifact, plain }
-    }
-}
-
 impl Manifest {
     /// A manifest with the fields that every backup has; the others are filled by assignment.
     #[must_use]
@@ -273,6 +138,26 @@ impl Manifest {
         BackupRef::new(self.environment.clone(), self.database.clone(), self.id.clone())
     }
 
+    /// Makes sure that artifact and companions lie where [`Layout`] puts those of this backup: a manifest must
+    /// never lead to another backup's objects.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) with the key that lies elsewhere, or for an environment or
+    /// database whose name is empty or too long for a key.
+    pub fn check_layout(&self) -> Result<()> {
+        let layout = Layout::of(&self.backup_ref());
+        layout.manifest()?;
+        let companions = self.companions.values().map(|companion| &companion.artifact.key);
+        match std::iter::once(&self.artifact.key).chain(companions).find(|key| !layout.holds(key)) {
+            None => Ok(()),
+            Some(key) => Err(Error::new(ErrorKind::InvalidInput, "an artifact lies elsewhere than its manifest")
+                .with_context("backup", self.backup_ref())
+                .with_context("artifact", key)
+                .with_suggestion("take the key from `Layout::artifact`")),
+        }
+    }
+
     /// The manifest as indented JSON with a line break at its end.
     pub fn to_json(&self) -> Result<Vec<u8>> {
         let mut json = serde_json::to_vec_pretty(self)
@@ -296,6 +181,10 @@ impl Manifest {
             Error::new(ErrorKind::Corrupt, "the manifest is damaged").with_source(err)
         };
         let Version { schema_version } = serde_json::from_slice(json).map_err(corrupt)?;
+        if schema_version == 0 {
+            return Err(Error::new(ErrorKind::Corrupt, "the manifest is damaged")
+                .with_context("schema_version", schema_version));
+        }
         if schema_version > SCHEMA_VERSION {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -305,66 +194,6 @@ impl Manifest {
             .with_suggestion("update the library"));
         }
         serde_json::from_slice(json).map_err(corrupt)
-    }
-}
-
-/// Where the objects of a backup are: `<environment>/<database>/<id>…`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
-    folder: String,
-    id: BackupId,
-}
-
-impl Layout {
-    /// The ending of manifests' keys.
-    pub const MANIFEST: &str = ".manifest.json";
-    /// The ending of the claim that marks a backup under way.
-    pub const CLAIM: &str = ".claim.json";
-    /// The ending of the folder of annotations.
-    pub const NOTES: &str = ".notes";
-
-    /// The layout of one backup.
-    #[must_use]
-    pub fn of(backup: &BackupRef) -> Self {
-        Self {
-            folder: format!("{}/{}", Key::escape(&backup.environment), Key::escape(&backup.database)),
-            id: backup.id.clone(),
-        }
-    }
-
-    /// The folder of all backups of an environment and database, or of all databases of an environment.
-    pub fn folder(environment: &str, database: Option<&str>) -> Result<Prefix> {
-        match database {
-            Some(database) => {
-                Prefix::parse(format!("{}/{}", Key::escape(environment), Key::escape(database)))
-            }
-            None => Prefix::parse(Key::escape(environment)),
-        }
-    }
-
-    /// The key of the artifact with these extensions: `sql`, `zst`.
-    pub fn artifact(&self, extensions: &[&str]) -> Result<Key> {
-        let mut key = format!("{}/{}", self.folder, self.id);
-        for extension in extensions.iter().filter(|extension| !extension.is_empty()) {
-            key.push('.');
-            key.push_str(extension);
-        }
-        Key::parse(key)
-    }
-
-    /// The key of the manifest.
-    pub fn manifest(&self) -> Result<Key> {
-        Key::parse(format!("{}/{}{}", self.folder, self.id, Self::MANIFEST))
-    }
-
-    /// The key of the claim that marks a backup under way.
-    pub fn claim(&self) -> Result<Key> {
-        Key::parse(format!("{}/{}{}", self.folder, self.id, Self::CLAIM))
-    }
-
-    /// The prefix of the annotations.
-    pub fn notes(&self) -> Result<Prefix> {
-        Prefix::parse(format!("{}/{}{}", self.folder, self.id, Self::NOTES))
     }
 }
 

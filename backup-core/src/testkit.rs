@@ -16,3 +16,5 @@ pub mod dumper;
 pub mod fake;
 pub mod faults;
 pub mod store;
+
+pub use catalog::sample_manifest;

@@ -62,6 +62,8 @@ pub struct Evidence {
     /// Whether everything was as recorded.
     pub result: Verdict,
     /// When it started, UTC.
+    // In JSON it stands beside the time of the record, which is `at`.
+    #[serde(rename = "started_at")]
     pub at: DateTime<Utc>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,

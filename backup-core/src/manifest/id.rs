@@ -31,7 +31,8 @@ impl BackupId {
         if attempt > 1 {
             id.push_str(&format!("-{attempt}"));
         }
-        Ok(Self(id))
+        // Years beyond 9999 are written with a sign.
+        Self::parse(id)
     }
 
     /// Takes over an id that was read somewhere: one segment of a [`Key`], without dots.
@@ -93,6 +94,17 @@ impl From<BackupId> for String {
 }
 
 /// The full name of a backup: environment, database and id, written `production/shop/backup-20261120-020000`.
+///
+/// # Examples
+///
+/// ```
+/// use backup_core::{BackupId, BackupRef};
+///
+/// let backup = BackupRef::new("production", "my shop", BackupId::parse("backup-20261120-020000")?);
+/// assert_eq!(backup.to_string(), "production/my%20shop/backup-20261120-020000");
+/// assert_eq!(backup.to_string().parse::<BackupRef>()?, backup);
+/// # Ok::<(), backup_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BackupRef {
@@ -115,4 +127,45 @@ impl fmt::Display for BackupRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", Key::escape(&self.environment), Key::escape(&self.database), self.id)
     }
+}
+
+/// Reads what `Display` wrote: three segments, with everything unusual percent-encoded in the first two.
+impl FromStr for BackupRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let invalid = || {
+            Error::new(ErrorKind::InvalidInput, "not the full name of a backup")
+                .with_context("backup", text.escape_debug())
+                .with_suggestion(
+                    "full names look like production/shop/backup-20261120-020000, with %XX for what is not a \
+                     letter, a digit, a dot, - or _",
+                )
+        };
+        let mut segments = text.split('/');
+        let (Some(environment), Some(database), Some(id), None) =
+            (segments.next(), segments.next(), segments.next(), segments.next())
+        else {
+            return Err(invalid());
+        };
+        let environment = unescape(environment).ok_or_else(invalid)?;
+        let database = unescape(database).ok_or_else(invalid)?;
+        Ok(Self { environment, database, id: BackupId::parse(id)? })
+    }
+}
+
+/// Undoes [`Key::escape`]; `None` for an empty text, a `%` without two digits, and what is not UTF-8.
+fn unescape(segment: &str) -> Option<String> {
+    let (first, encoded) = match segment.split_once('%') {
+        _ if segment.is_empty() => return None,
+        None => return Some(segment.to_owned()),
+        Some(parts) => parts,
+    };
+    let mut bytes = first.as_bytes().to_vec();
+    for part in encoded.split('%') {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.extend(hex::decode(digits).ok()?);
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }

@@ -1,0 +1,170 @@
+use chrono::{DateTime, TimeDelta};
+use futures::{StreamExt, stream};
+use serde_json::json;
+
+use super::*;
+use crate::{BackupId, Level, MemoryStore, Verdict, testkit::sample_manifest};
+
+fn time(seconds: i64) -> DateTime<chrono::Utc> {
+    DateTime::from_timestamp(1_795_140_000, 0).unwrap() + TimeDelta::seconds(seconds)
+}
+
+fn verified(at: i64, level: Level, result: Verdict) -> Annotation {
+    let evidence = Evidence {
+        level,
+        result,
+        at: time(at),
+        duration_ms: 1,
+        bytes_read: 1,
+        findings: Vec::new(),
+        library_version: "0.1.0".to_owned(),
+    };
+    Annotation::new(time(at + 1), Note::Verified(evidence))
+}
+
+fn other(at: i64, fields: &serde_json::Value) -> Annotation {
+    Annotation::new(time(at), Note::Other(fields.as_object().unwrap().clone()))
+}
+
+fn entry(annotations: Vec<Annotation>) -> Entry {
+    Entry::new(sample_manifest("production", "shop", time(0)), annotations)
+}
+
+#[test]
+fn annotations_of_every_kind_read_back_from_json() {
+    let all = [
+        verified(1, Level::Decoded, Verdict::Failed),
+        Annotation::new(time(2), Note::Held { reason: "audit".to_owned() }),
+        Annotation::new(time(3), Note::Released { reason: "over".to_owned() }),
+        Annotation::new(time(4), Note::Pruning { reason: "old".to_owned() }),
+        other(5, &json!({ "note": "copied", "large": 9_007_199_254_740_993_u64, "deep": { "a": [1, null] } })),
+    ];
+    for annotation in all {
+        let json = annotation.to_json().unwrap();
+        assert_eq!(serde_json::from_str::<Annotation>(&json).unwrap(), annotation, "{json}");
+    }
+    let held = Annotation::new(time(2), Note::Held { reason: "audit".to_owned() });
+    assert_eq!(
+        held.to_json().unwrap(),
+        r#"{"at":"2026-11-20T02:00:02Z","note":"held","reason":"audit"}"#
+    );
+}
+
+#[test]
+fn a_note_that_would_read_back_as_another_is_refused() {
+    for fields in [json!({ "note": "held", "reason": "x" }), json!({ "note": "copied", "at": "never" })] {
+        assert_eq!(other(1, &fields).to_json().unwrap_err().kind(), ErrorKind::InvalidInput, "{fields}");
+    }
+}
+
+#[test]
+fn a_hold_of_a_later_version_is_a_hold() {
+    let held = other(1, &json!({ "note": "held", "until": "2030-01-01T00:00:00Z" }));
+    assert!(entry(vec![held.clone()]).is_held());
+    let released = Annotation::new(time(2), Note::Released { reason: "over".to_owned() });
+    assert!(!entry(vec![released, held]).is_held());
+}
+
+#[test]
+fn of_a_hold_and_a_release_at_once_the_hold_counts() {
+    let held = Annotation::new(time(1), Note::Held { reason: "audit".to_owned() });
+    let released = Annotation::new(time(1), Note::Released { reason: "over".to_owned() });
+    assert!(entry(vec![held.clone(), released.clone()]).is_held());
+    assert!(entry(vec![released, held]).is_held());
+}
+
+#[test]
+fn a_failure_takes_away_what_was_proven_before() {
+    let passed = verified(1, Level::Decoded, Verdict::Passed);
+    let failed = verified(5, Level::Present, Verdict::Failed);
+    let shallow = verified(9, Level::Digest, Verdict::Passed);
+    let level = |annotations| entry(annotations).proven().map(|evidence| evidence.level);
+    assert_eq!(level(vec![passed.clone()]), Some(Level::Decoded));
+    assert_eq!(level(vec![failed.clone(), passed.clone()]), None);
+    assert_eq!(level(vec![shallow.clone(), passed.clone()]), Some(Level::Decoded));
+    assert_eq!(level(vec![shallow, failed, passed.clone()]), Some(Level::Digest));
+    let deeper = |result| other(8, &json!({ "note": "verified", "level": "restored", "result": result }));
+    assert_eq!(level(vec![passed.clone(), deeper("passed")]), Some(Level::Decoded));
+    assert_eq!(level(vec![passed.clone(), deeper("failed")]), None);
+    assert_eq!(level(vec![passed, deeper("inconclusive")]), None);
+}
+
+#[test]
+fn a_manifest_that_could_not_be_read_back_is_refused() {
+    let manifest = sample_manifest("production", "shop", time(0));
+    assert!(encode(&manifest).is_ok());
+    let mut shadowed = manifest.clone();
+    shadowed.extra.insert("id".to_owned(), json!("other"));
+    let mut newer = manifest.clone();
+    newer.schema_version += 1;
+    let mut elsewhere = manifest.clone();
+    elsewhere.artifact.key = crate::Key::parse("production/crm/backup-20261120-020000.sql.zst").unwrap();
+    let mut nameless = manifest;
+    nameless.environment = String::new();
+    for bad in [shadowed, newer, elsewhere, nameless] {
+        assert_eq!(encode(&bad).unwrap_err().kind(), ErrorKind::InvalidInput, "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn find_takes_full_names_and_unambiguous_ids() {
+    let catalog = StoreCatalog::new(MemoryStore::new());
+    let (shop, crm, old) = (
+        sample_manifest("production", "my shop", time(0)),
+        sample_manifest("production", "crm", time(0)),
+        sample_manifest("production", "crm", time(-60)),
+    );
+    for manifest in [&shop, &crm, &old] {
+        catalog.insert(manifest).await.unwrap();
+    }
+    let found = find(&catalog, "production/my%20shop/backup-20261120-020000").await.unwrap();
+    assert_eq!(found.manifest, shop);
+    let catalog: Arc<dyn Catalog> = Arc::new(catalog);
+    assert_eq!(find(&*catalog, "backup-20261120-015900").await.unwrap().manifest, old);
+
+    let err = find(&catalog, "backup-20261120-020000").await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::InvalidInput);
+    assert_eq!(
+        err.suggestions(),
+        [
+            "name it in full: production/crm/backup-20261120-020000",
+            "name it in full: production/my%20shop/backup-20261120-020000",
+        ]
+    );
+    for missing in ["backup-20200101-000000", "production/crm/backup-20200101-000000"] {
+        let err = find(&catalog, missing).await.unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::NotFound);
+        assert!(!err.suggestions().is_empty());
+    }
+    for invalid in ["", "a/b", "a/b/c/d", "a//backup-20200101-000000", "../x", "production/a%2/x", "x y"] {
+        assert_eq!(find(&catalog, invalid).await.unwrap_err().kind(), ErrorKind::InvalidInput, "{invalid:?}");
+    }
+}
+
+/// Lists one good entry and one error.
+fn catalog_with(error: fn() -> Error) -> MockCatalog {
+    let mut catalog = MockCatalog::new();
+    catalog.expect_list().returning(move |_| {
+        let good = Entry::new(sample_manifest("production", "shop", time(0)), Vec::new());
+        stream::iter([Err(error()), Ok(good)]).boxed()
+    });
+    catalog
+}
+
+#[tokio::test]
+async fn find_passes_over_damage_elsewhere_and_reports_damage_of_what_was_asked_for() {
+    let catalog = catalog_with(|| {
+        Error::new(ErrorKind::Corrupt, "damaged").with_context("key", "production/shop/backup-1.manifest.json")
+    });
+    let good = BackupId::generate(time(0), None, 1).unwrap();
+    assert_eq!(find(&catalog, good.as_str()).await.unwrap().manifest.id, good);
+    assert_eq!(find(&catalog, "backup-1").await.unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(find(&catalog, "backup").await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn find_never_answers_from_half_a_list() {
+    let catalog = catalog_with(|| Error::new(ErrorKind::Unavailable, "the store is out of reach"));
+    let err = find(&catalog, "backup-20261120-020000").await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Unavailable);
+}

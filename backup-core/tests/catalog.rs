@@ -1,0 +1,22 @@
+//! The catalogs of this crate keep the contract of [`backup_core::Catalog`].
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod store {
+    use backup_core::{MemoryStore, StoreCatalog};
+
+    async fn catalog() -> (StoreCatalog, ()) {
+        (StoreCatalog::new(MemoryStore::new()), ())
+    }
+    backup_core::catalog_conformance!(catalog);
+}
+
+mod json {
+    use backup_core::JsonCatalog;
+    use tempfile::TempDir;
+
+    async fn catalog() -> (JsonCatalog, TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        (JsonCatalog::open(dir.path().join("backups.json")).await.unwrap(), dir)
+    }
+    backup_core::catalog_conformance!(catalog);
+}
