@@ -151,10 +151,12 @@ impl Manifest {
         let companions = self.companions.values().map(|companion| &companion.artifact.key);
         match std::iter::once(&self.artifact.key).chain(companions).find(|key| !layout.holds(key)) {
             None => Ok(()),
-            Some(key) => Err(Error::new(ErrorKind::InvalidInput, "an artifact lies elsewhere than its manifest")
-                .with_context("backup", self.backup_ref())
-                .with_context("artifact", key)
-                .with_suggestion("take the key from `Layout::artifact`")),
+            Some(key) => {
+                Err(Error::new(ErrorKind::InvalidInput, "an artifact lies elsewhere than its manifest")
+                    .with_context("backup", self.backup_ref())
+                    .with_context("artifact", key)
+                    .with_suggestion("take the key from `Layout::artifact`"))
+            }
         }
     }
 

@@ -29,7 +29,9 @@ pub async fn find(catalog: &(impl Catalog + ?Sized), text: &str) -> Result<Entry
         match entry {
             Ok(entry) if entry.manifest.id == id => found.push(entry),
             Ok(_) => {}
-            Err(err) if !matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => return Err(err),
+            Err(err) if !matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
+                return Err(err);
+            }
             Err(err) if names(&err, &id) => damaged = Some(err),
             Err(err) => tracing::warn!(%err, "passing over a damaged entry of the catalog"),
         }
@@ -40,8 +42,10 @@ pub async fn find(catalog: &(impl Catalog + ?Sized), text: &str) -> Result<Entry
         (None, None) => Err(Error::new(ErrorKind::NotFound, "no such backup").with_context("id", id)),
         (Some(last), damaged) => {
             found.push(last);
-            let mut err = Error::new(ErrorKind::InvalidInput, "several backups have this id").with_context("id", id);
-            let mut names: Vec<_> = found.iter().map(|entry| entry.manifest.backup_ref().to_string()).collect();
+            let mut err =
+                Error::new(ErrorKind::InvalidInput, "several backups have this id").with_context("id", id);
+            let mut names: Vec<_> =
+                found.iter().map(|entry| entry.manifest.backup_ref().to_string()).collect();
             names.sort_unstable();
             for name in names {
                 err = err.with_suggestion(format!("name it in full: {name}"));
@@ -58,6 +62,8 @@ pub async fn find(catalog: &(impl Catalog + ?Sized), text: &str) -> Result<Entry
 fn names(err: &Error, id: &BackupId) -> bool {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     err.context().any(|(_, value)| {
-        value.split(|character: char| !u8::try_from(character).is_ok_and(is_name)).any(|word| word == id.as_str())
+        value
+            .split(|character: char| !u8::try_from(character).is_ok_and(is_name))
+            .any(|word| word == id.as_str())
     })
 }

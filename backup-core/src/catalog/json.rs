@@ -157,7 +157,10 @@ impl JsonCatalog {
     }
 
     /// Reads the file, changes what was read, and replaces the file where `change` says that there is a reason.
-    async fn change(&self, change: impl FnOnce(&mut Document) -> Result<Changed> + Send + 'static) -> Result<()> {
+    async fn change(
+        &self,
+        change: impl FnOnce(&mut Document) -> Result<Changed> + Send + 'static,
+    ) -> Result<()> {
         let path = Arc::clone(&self.path);
         self.locked(move || {
             let mut document = Document::read(&path)?;
@@ -184,9 +187,8 @@ impl Catalog for JsonCatalog {
         self.change(move |document| {
             let backup = entry.manifest.backup_ref();
             if document.position(&backup).is_some() {
-                return Err(
-                    Error::new(ErrorKind::AlreadyExists, "the backup exists already").with_context("backup", backup)
-                );
+                return Err(Error::new(ErrorKind::AlreadyExists, "the backup exists already")
+                    .with_context("backup", backup));
             }
             document.push(&entry)?;
             Ok(Changed::Yes)
@@ -207,10 +209,8 @@ impl Catalog for JsonCatalog {
 
     async fn remove(&self, backup: &BackupRef) -> Result<()> {
         let backup = backup.clone();
-        self.change(move |document| {
-            Ok(if document.remove(&backup) { Changed::Yes } else { Changed::No })
-        })
-        .await
+        self.change(move |document| Ok(if document.remove(&backup) { Changed::Yes } else { Changed::No }))
+            .await
     }
 
     fn list(&self, filter: &Filter) -> BoxStream<'static, Result<Entry>> {
@@ -220,23 +220,27 @@ impl Catalog for JsonCatalog {
                 Layout::folder(environment, filter.database.as_deref())?;
             }
             let document = blocking(move || Document::read(&path)).await?;
-            Ok::<_, Error>(stream::try_unfold(document.into_entries(), move |mut rest: Vec<Box<RawValue>>| {
-                let filter = filter.clone();
-                // Reading thousands of manifests takes a while: not on the runtime's threads.
-                blocking(move || {
-                    if rest.is_empty() {
-                        return Ok(None);
-                    }
-                    let batch = rest.split_off(rest.len().saturating_sub(BATCH));
-                    let entries: Vec<_> = batch
-                        .iter()
-                        .map(|raw| document::read_entry(raw))
-                        .filter(|entry| entry.as_ref().map_or(true, |entry| filter.selects(&entry.manifest)))
-                        .collect();
-                    Ok(Some((stream::iter(entries), rest)))
+            Ok::<_, Error>(
+                stream::try_unfold(document.into_entries(), move |mut rest: Vec<Box<RawValue>>| {
+                    let filter = filter.clone();
+                    // Reading thousands of manifests takes a while: not on the runtime's threads.
+                    blocking(move || {
+                        if rest.is_empty() {
+                            return Ok(None);
+                        }
+                        let batch = rest.split_off(rest.len().saturating_sub(BATCH));
+                        let entries: Vec<_> = batch
+                            .iter()
+                            .map(|raw| document::read_entry(raw))
+                            .filter(|entry| {
+                                entry.as_ref().map_or(true, |entry| filter.selects(&entry.manifest))
+                            })
+                            .collect();
+                        Ok(Some((stream::iter(entries), rest)))
+                    })
                 })
-            })
-            .try_flatten())
+                .try_flatten(),
+            )
         };
         read.try_flatten_stream().boxed()
     }

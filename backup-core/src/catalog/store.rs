@@ -185,7 +185,8 @@ impl Listing {
         let complete = self.errors.is_empty();
         let entries = stream::iter(self.manifests)
             .map(move |key| {
-                let listed = key.as_str().strip_suffix(Layout::MANIFEST).and_then(|key| self.notes.remove(key));
+                let listed =
+                    key.as_str().strip_suffix(Layout::MANIFEST).and_then(|key| self.notes.remove(key));
                 let notes = complete.then(|| listed.unwrap_or_default());
                 let (store, filter) = (Arc::clone(&store), filter.clone());
                 async move { read_entry(&*store, &key, notes, &filter).await }
@@ -221,7 +222,8 @@ async fn read_entry(
         }
     };
     notes.sort_unstable();
-    let read = stream::iter(notes).map(|note| read_note(store, note)).buffered(NOTE_READS).try_collect().await;
+    let read =
+        stream::iter(notes).map(|note| read_note(store, note)).buffered(NOTE_READS).try_collect().await;
     match read {
         Ok(annotations) => Ok(Some(Entry::new(manifest, annotations))),
         // Notes vanish when their backup was removed meanwhile.
@@ -252,7 +254,9 @@ fn check_place(manifest: &Manifest, key: &Key) -> Result<()> {
                 .with_suggestion("put it back to where it was, with its artifact and notes"));
         }
     }
-    manifest.check_layout().map_err(|err| corrupt("the manifest leads to another backup's artifact").with_source(err))
+    manifest
+        .check_layout()
+        .map_err(|err| corrupt("the manifest leads to another backup's artifact").with_source(err))
 }
 
 /// A key that no other note has.

@@ -37,17 +37,17 @@ fn annotations_of_every_kind_read_back_from_json() {
         Annotation::new(time(2), Note::Held { reason: "audit".to_owned() }),
         Annotation::new(time(3), Note::Released { reason: "over".to_owned() }),
         Annotation::new(time(4), Note::Pruning { reason: "old".to_owned() }),
-        other(5, &json!({ "note": "copied", "large": 9_007_199_254_740_993_u64, "deep": { "a": [1, null] } })),
+        other(
+            5,
+            &json!({ "note": "copied", "large": 9_007_199_254_740_993_u64, "deep": { "a": [1, null] } }),
+        ),
     ];
     for annotation in all {
         let json = annotation.to_json().unwrap();
         assert_eq!(serde_json::from_str::<Annotation>(&json).unwrap(), annotation, "{json}");
     }
     let held = Annotation::new(time(2), Note::Held { reason: "audit".to_owned() });
-    assert_eq!(
-        held.to_json().unwrap(),
-        r#"{"at":"2026-11-20T02:00:02Z","note":"held","reason":"audit"}"#
-    );
+    assert_eq!(held.to_json().unwrap(), r#"{"at":"2026-11-20T02:00:02Z","note":"held","reason":"audit"}"#);
 }
 
 #[test]
@@ -154,7 +154,8 @@ fn catalog_with(error: fn() -> Error) -> MockCatalog {
 #[tokio::test]
 async fn find_passes_over_damage_elsewhere_and_reports_damage_of_what_was_asked_for() {
     let catalog = catalog_with(|| {
-        Error::new(ErrorKind::Corrupt, "damaged").with_context("key", "production/shop/backup-1.manifest.json")
+        Error::new(ErrorKind::Corrupt, "damaged")
+            .with_context("key", "production/shop/backup-1.manifest.json")
     });
     let good = BackupId::generate(time(0), None, 1).unwrap();
     assert_eq!(find(&catalog, good.as_str()).await.unwrap().manifest.id, good);

@@ -12,8 +12,8 @@ use futures::{TryStreamExt, future::join_all};
 use serde_json::json;
 
 use crate::{
-    Annotation, BackupId, BackupRef, Catalog, Digest, Entry, ErrorKind, Evidence, Filter, Inventory, Kind, Level,
-    Manifest, Note, Result, SourceInfo, TableInventory, Verdict,
+    Annotation, BackupId, BackupRef, Catalog, Digest, Entry, ErrorKind, Evidence, Filter, Inventory, Kind,
+    Level, Manifest, Note, Result, SourceInfo, TableInventory, Verdict,
     manifest::{Artifact, CompanionObject, Encryption, Layout, Plain},
 };
 
@@ -83,32 +83,33 @@ pub fn sample_manifest(environment: &str, database: &str, at: DateTime<Utc>) -> 
         Artifact::new(layout.artifact(extensions).unwrap(), bytes.len() as u64, Digest::sha256(bytes))
     };
     let mut source = SourceInfo::new(database);
-    source.location = "db.example:5432".to_owned();
-    source.tool = "pg_dump".to_owned();
-    source.tool_version = "17.2".to_owned();
-    source.server_version = "16.4".to_owned();
+    source.location = "db.example:5432".into();
+    source.tool = "pg_dump".into();
+    source.tool_version = "17.2".into();
+    source.server_version = "16.4".into();
     source.size_bytes = Some(30_000_000);
     source.encoding = Some("UTF8".to_owned());
     source.extensions = vec!["plpgsql 1.0".to_owned()];
     let plain = Plain::new(5000, Digest::sha256(b"plain"));
     let mut manifest = Manifest::new(backup.clone(), at, source, object(&["sql", "zst"], b"stored"), plain);
-    manifest.engine = "postgresql".to_owned();
+    manifest.engine = "postgresql".into();
     manifest.kind = Kind::Daily;
     manifest.label = Some("v1".to_owned());
     manifest.reason = Some("nightly run".to_owned());
     manifest.tags.insert("release".to_owned(), "2026.11".to_owned());
     manifest.finished_at = manifest.created_at + TimeDelta::milliseconds(1500);
-    manifest.format = "plain".to_owned();
-    manifest.compression = "zstd".to_owned();
+    manifest.format = "plain".into();
+    manifest.compression = "zstd".into();
     manifest.encryption = Some(Encryption::new("age", vec!["age1example".to_owned()]));
     manifest.inventory = Some(Inventory::new(vec![
         TableInventory::new("public.orders", 1000, 4000),
         TableInventory::new("public.users", 0, 0),
     ]));
     let globals = object(&["globals", "sql", "zst"], b"globals");
-    manifest
-        .companions
-        .insert("globals".to_owned(), CompanionObject::new(globals, Plain::new(70, Digest::sha256(b"roles"))));
+    manifest.companions.insert(
+        "globals".to_owned(),
+        CompanionObject::new(globals, Plain::new(70, Digest::sha256(b"roles"))),
+    );
     manifest.warnings = vec!["the server's clock is 3 seconds ahead".to_owned()];
     manifest.expires_at = Some(manifest.created_at + TimeDelta::days(90));
     manifest.host = Some("app-1".to_owned());
@@ -156,7 +157,8 @@ pub async fn exactly_one_of_racing_inserts_wins(catalog: Arc<dyn Catalog>) {
         tokio::spawn(async move { catalog.insert(&manifest).await.map(|()| manifest) })
     }))
     .await;
-    let (won, lost): (Vec<_>, Vec<_>) = attempts.into_iter().map(|attempt| attempt.unwrap()).partition(Result::is_ok);
+    let (won, lost): (Vec<_>, Vec<_>) =
+        attempts.into_iter().map(|attempt| attempt.unwrap()).partition(Result::is_ok);
     assert_eq!(won.len(), 1);
     for err in lost {
         assert_eq!(err.unwrap_err().kind(), ErrorKind::AlreadyExists);
@@ -211,7 +213,8 @@ pub async fn concurrent_annotations_are_all_kept(catalog: Arc<dyn Catalog>) {
         result.unwrap().unwrap();
     }
     let entry = catalog.get(&manifest.backup_ref()).await.unwrap();
-    let mut reasons: Vec<_> = entry.annotations.iter().map(|annotation| format!("{:?}", annotation.note)).collect();
+    let mut reasons: Vec<_> =
+        entry.annotations.iter().map(|annotation| format!("{:?}", annotation.note)).collect();
     assert_eq!(reasons.len(), 16);
     reasons.sort();
     reasons.dedup();
@@ -273,7 +276,8 @@ pub async fn an_empty_catalog_lists_nothing(catalog: Arc<dyn Catalog>) {
 pub async fn a_list_yields_every_backup_once(catalog: Arc<dyn Catalog>) {
     let mut expected = BTreeSet::new();
     for number in 0..300 {
-        let manifest = sample_manifest("production", if number % 3 == 0 { "crm" } else { "shop" }, time(number));
+        let manifest =
+            sample_manifest("production", if number % 3 == 0 { "crm" } else { "shop" }, time(number));
         catalog.insert(&manifest).await.unwrap();
         let is_held = number % 50 == 0;
         if is_held {
@@ -283,13 +287,15 @@ pub async fn a_list_yields_every_backup_once(catalog: Arc<dyn Catalog>) {
     }
     let listed = all(&*catalog, &Filter::all()).await;
     assert_eq!(listed.len(), 300);
-    let found: BTreeSet<_> = listed.iter().map(|entry| (entry.manifest.backup_ref(), entry.is_held())).collect();
+    let found: BTreeSet<_> =
+        listed.iter().map(|entry| (entry.manifest.backup_ref(), entry.is_held())).collect();
     assert_eq!(found, expected);
 }
 
 /// A filter selects by environment, database and kind, together or alone; a name that begins alike is another.
 pub async fn filters_select_by_whole_names(catalog: Arc<dyn Catalog>) {
-    let names = [("production", "app"), ("production", "app_staging"), ("production2", "app"), ("my prod", "a/p p")];
+    let names =
+        [("production", "app"), ("production", "app_staging"), ("production2", "app"), ("my prod", "a/p p")];
     for (environment, database) in names {
         for (number, kind) in [(0, Kind::Daily), (1, Kind::PreMigration)] {
             let mut manifest = sample_manifest(environment, database, time(number));
@@ -323,9 +329,11 @@ pub async fn filters_select_by_whole_names(catalog: Arc<dyn Catalog>) {
 /// Fields of later versions, at every place of a manifest, come back, also after other changes.
 pub async fn unknown_fields_survive(catalog: Arc<dyn Catalog>) {
     let mut manifest = sample(0);
-    let later = json!({ "position": { "gtid": [1, "a", null] }, "large": u64::MAX, "small": i64::MIN, "half": 0.5 });
+    let later =
+        json!({ "position": { "gtid": [1, "a", null] }, "large": u64::MAX, "small": i64::MIN, "half": 0.5 });
     let later = later.as_object().unwrap();
-    let (encryption, inventory) = (manifest.encryption.as_mut().unwrap(), manifest.inventory.as_mut().unwrap());
+    let (encryption, inventory) =
+        (manifest.encryption.as_mut().unwrap(), manifest.inventory.as_mut().unwrap());
     let globals = manifest.companions.get_mut("globals").unwrap();
     for extra in [
         &mut manifest.extra,

@@ -151,7 +151,8 @@ pub(super) fn read_entry(raw: &RawValue) -> Result<Entry> {
     let manifest = Manifest::from_json(parts.manifest.get().as_bytes()).map_err(names)?;
     manifest.check_layout().map_err(|err| {
         names(
-            Error::new(ErrorKind::Corrupt, "the manifest leads to another backup's artifact").with_source(err),
+            Error::new(ErrorKind::Corrupt, "the manifest leads to another backup's artifact")
+                .with_source(err),
         )
     })?;
     let annotations = parts.annotations.iter().map(|raw| serde_json::from_str::<Annotation>(raw.get()));

@@ -21,7 +21,9 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
         Err(err) => return Err(at(err)),
     }
     let Some(name) = path.file_name() else {
-        return Err(Error::new(ErrorKind::InvalidInput, "not a path of a file").with_context("path", path.display()));
+        return Err(
+            Error::new(ErrorKind::InvalidInput, "not a path of a file").with_context("path", path.display())
+        );
     };
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match fs::canonicalize(dir) {

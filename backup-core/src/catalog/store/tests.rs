@@ -54,7 +54,8 @@ async fn manifests_and_notes_lie_where_the_layout_says() {
     catalog.annotate(&manifest.backup_ref(), &held()).await.unwrap();
     let keys = keys(&store).await;
     assert_eq!(keys[0], "prod/my%20shop/backup-20261120-020000.manifest.json");
-    let note = keys[1].strip_prefix("prod/my%20shop/backup-20261120-020000.notes/20261120T020000.005Z-").unwrap();
+    let note =
+        keys[1].strip_prefix("prod/my%20shop/backup-20261120-020000.notes/20261120T020000.005Z-").unwrap();
     assert_eq!(note.len(), "0123456789abcdef.json".len());
     assert_eq!(store.get_bytes(&key(&keys[0]), usize::MAX).await.unwrap(), manifest.to_json().unwrap());
 }
@@ -149,7 +150,11 @@ async fn a_manifest_that_leads_to_another_artifact_is_refused_and_corrupt() {
         let mut companion = manifest("prod", "shop", 0);
         companion.companions.get_mut("globals").unwrap().artifact.key = key(elsewhere);
         for bad in [artifact, companion] {
-            assert_eq!(catalog.insert(&bad).await.unwrap_err().kind(), ErrorKind::InvalidInput, "{elsewhere}");
+            assert_eq!(
+                catalog.insert(&bad).await.unwrap_err().kind(),
+                ErrorKind::InvalidInput,
+                "{elsewhere}"
+            );
             assert!(keys(&store).await.is_empty());
             let place = Layout::of(&bad.backup_ref()).manifest().unwrap();
             store.put_bytes(&place, bad.to_json().unwrap()).await.unwrap();
