@@ -138,9 +138,7 @@ impl Entry {
         for annotation in &self.annotations {
             match &annotation.note {
                 Note::Verified(found) if found.passed() => {
-                    if best.is_none_or(|best| found.level >= best.level) {
-                        best = Some(found);
-                    }
+                    best = best.filter(|best| best.level > found.level).or(Some(found));
                 }
                 Note::Verified(_) => best = None,
                 Note::Other(_) if annotation.note.is_failure() => best = None,

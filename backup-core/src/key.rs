@@ -71,6 +71,7 @@ impl Key {
     }
 
     /// The segments, from the first to the last.
+    #[must_use]
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/')
     }

@@ -1,5 +1,5 @@
 //! The catalogs of this crate keep the contract of [`backup_core::Catalog`].
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::unused_async)] // a fixture is `async` for those that need it
 
 mod store {
     use backup_core::{MemoryStore, StoreCatalog};

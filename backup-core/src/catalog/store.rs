@@ -214,12 +214,11 @@ async fn read_entry(
     if !filter.selects(&manifest) {
         return Ok(None);
     }
-    let mut notes = match notes {
-        Some(notes) => notes,
-        None => {
-            let prefix = Layout::of(&manifest.backup_ref()).notes()?;
-            store.list(&prefix).map_ok(|note| note.key).try_collect().await?
-        }
+    let mut notes = if let Some(notes) = notes {
+        notes
+    } else {
+        let prefix = Layout::of(&manifest.backup_ref()).notes()?;
+        store.list(&prefix).map_ok(|note| note.key).try_collect().await?
     };
     notes.sort_unstable();
     let read =

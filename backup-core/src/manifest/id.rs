@@ -22,17 +22,16 @@ impl BackupId {
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) for a label outside `[A-Za-z0-9][A-Za-z0-9_-]*` or longer than 60.
     pub fn generate(at: DateTime<Utc>, label: Option<&str>, attempt: u32) -> Result<Self> {
-        let mut id = format!("backup-{}", at.format("%Y%m%d-%H%M%S"));
+        let mut parts = vec!["backup".to_owned(), at.format("%Y%m%d-%H%M%S").to_string()];
         if let Some(label) = label {
             check_label(label)?;
-            id.push('-');
-            id.push_str(label);
+            parts.push(label.to_owned());
         }
         if attempt > 1 {
-            id.push_str(&format!("-{attempt}"));
+            parts.push(attempt.to_string());
         }
         // Years beyond 9999 are written with a sign.
-        Self::parse(id)
+        Self::parse(parts.join("-"))
     }
 
     /// Takes over an id that was read somewhere: one segment of a [`Key`], without dots.

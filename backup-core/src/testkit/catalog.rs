@@ -2,8 +2,6 @@
 //!
 //! [`catalog_conformance!`](crate::catalog_conformance) runs them all; each gets a catalog of its own, which is
 //! empty.
-// A clause says what it demands; that it panics where this does not hold is its purpose.
-#![allow(clippy::missing_panics_doc)]
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,5 +1,10 @@
 #![allow(clippy::disallowed_methods)] // the tests look at the file from outside, and run themselves as processes
-use std::{collections::BTreeSet, fs, process::Command, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use chrono::DateTime;
 use serde_json::{Value, json};
@@ -220,12 +225,14 @@ async fn processes_that_insert_at_once_lose_nothing() {
             Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", "catalog::json::tests::processes_that_insert_at_once_lose_nothing"])
                 .envs([(DATABASE, database.as_ref()), (FILE, path.as_os_str())])
+                .stdout(Stdio::piped())
                 .spawn()
                 .unwrap()
         })
         .into();
-    for mut child in children {
-        assert!(child.wait().unwrap().success());
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
     let found = names(&JsonCatalog::open(&path).await.unwrap()).await;
     assert_eq!(found.len(), 3 * INSERTS as usize);
