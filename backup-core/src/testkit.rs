@@ -15,6 +15,8 @@ pub mod compressor;
 pub mod dumper;
 pub mod fake;
 pub mod faults;
+#[cfg(unix)]
+pub mod postgres;
 pub mod store;
 
 pub use catalog::sample_manifest;
