@@ -1,6 +1,6 @@
 //! [`Dumper`]: where the bytes of a backup come from.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,22 @@ pub trait Dumper: Send + Sync + Debug + 'static {
     ///
     /// Cancel-safe: a dropped call ends the tools that it started.
     async fn dump(&self) -> Result<Dump>;
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Dumper + ?Sized> Dumper for Arc<T> {
+    fn info(&self) -> DumperInfo {
+        (**self).info()
+    }
+
+    async fn probe(&self) -> Result<SourceInfo> {
+        (**self).probe().await
+    }
+
+    async fn dump(&self) -> Result<Dump> {
+        (**self).dump().await
+    }
 }
 
 /// What a dumper makes.

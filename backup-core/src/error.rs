@@ -75,6 +75,8 @@ pub enum ErrorKind {
     RateLimited,
     /// Something took longer than its limit.
     Timeout,
+    /// It was interrupted, by Ctrl-C for instance.
+    Cancelled,
     /// No space is left, or a quota is reached.
     StorageFull,
     /// The dump ended without its end mark, or the tool was cut short: what came is incomplete.
@@ -106,6 +108,7 @@ impl ErrorKind {
             Self::Unavailable => "unavailable",
             Self::RateLimited => "rate_limited",
             Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
             Self::StorageFull => "insufficient_disk_space",
             Self::Incomplete => "dump_incomplete",
             Self::Corrupt => "backup_corrupted",
@@ -130,6 +133,7 @@ impl ErrorKind {
     fn suggestion(self) -> Option<&'static str> {
         Some(match self {
             Self::InvalidInput | Self::Unexpected | Self::ToolFailed => return None,
+            Self::Cancelled => "run it again when nothing interrupts it",
             Self::NotConfirmed => "look at the dry run, then confirm",
             Self::NotFound => "list the backups to see which exist",
             Self::AlreadyExists => "choose another name; nothing is ever overwritten",

@@ -1,0 +1,307 @@
+//! [`Pipeline`]: backup, list, verify, restore and delete, composed from the traits.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    BackupRef, Catalog, Clock, Compressor, Dumper, Encryptor, Entry, Error, ErrorKind, Event, Filter, Level,
+    Observer, Operation, Result, Store, SystemClock,
+    catalog::StoreCatalog,
+    compress::{self, Identity},
+};
+
+mod backup;
+mod claim;
+mod delete;
+mod meter;
+mod restore;
+mod verify;
+
+pub use backup::{BackupReport, BackupRequest, SpaceCheck};
+pub use delete::Confirmation;
+pub use restore::{RestorePlan, RestoreReport, RestoreRequest, SafetyBackup, SourceAsTarget};
+pub use verify::VerifyReport;
+
+/// How long nothing may move in any stage before an operation is given up.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
+/// Makes, lists, proves, restores and deletes the backups of a store.
+///
+/// Cheap to clone; clones share everything. All operations may run at the same time, in one process or in
+/// several, also on the same store.
+///
+/// # Contract
+///
+/// - A backup exists if and only if its manifest does. It is written last, once the artifact is stored,
+///   durable and read back.
+/// - An operation that fails, or whose future is dropped, leaves no backup, and removes what it stored. What a
+///   killed process left is invisible, and [`sweep`](Self::sweep) removes it.
+///
+/// # Examples
+///
+/// ```
+/// # async fn example() -> backup_core::Result<()> {
+/// use backup_core::{Level, MemoryStore, pipeline::{BackupRequest, Pipeline}, testkit::fake::FakeDumper};
+///
+/// let dumper = FakeDumper::new("all the rows");
+/// let pipeline = Pipeline::new(dumper, MemoryStore::new()).with_environment("production");
+///
+/// let report = pipeline.backup(BackupRequest::new().with_label("first")).await?;
+/// let proof = pipeline.verify(&report.backup, Level::Decoded).await?;
+/// assert!(proof.evidence.passed());
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Pipeline {
+    dumper: Option<Arc<dyn Dumper>>,
+    store: Arc<dyn Store>,
+    catalog: Arc<dyn Catalog>,
+    mirrors: Vec<Arc<dyn Catalog>>,
+    compressor: Arc<dyn Compressor>,
+    encryptor: Option<Arc<dyn Encryptor>>,
+    observer: Option<Arc<dyn Observer>>,
+    clock: Arc<dyn Clock>,
+    environment: String,
+    level: Level,
+    stall_timeout: Duration,
+    removals: TaskTracker,
+}
+
+impl Pipeline {
+    /// A pipeline from a database to a store: compressed by zstd, in the environment `default`, read back and
+    /// compared by digest, with the manifests beside the artifacts.
+    pub fn new(dumper: impl Dumper, store: impl Store) -> Self {
+        Self { dumper: Some(Arc::new(dumper)), ..Self::for_store(store) }
+    }
+
+    /// A pipeline for the backups that a store holds already: everything but [`backup`](Self::backup).
+    pub fn for_store(store: impl Store) -> Self {
+        let store: Arc<dyn Store> = Arc::new(store);
+        Self {
+            dumper: None,
+            catalog: Arc::new(StoreCatalog::new(Arc::clone(&store))),
+            store,
+            mirrors: Vec::new(),
+            #[cfg(feature = "zstd")]
+            compressor: Arc::new(compress::Zstd::default()),
+            #[cfg(not(feature = "zstd"))]
+            compressor: Arc::new(Identity),
+            encryptor: None,
+            observer: None,
+            clock: Arc::new(SystemClock),
+            environment: "default".to_owned(),
+            level: Level::Digest,
+            stall_timeout: STALL_TIMEOUT,
+            removals: TaskTracker::new(),
+        }
+    }
+
+    /// Names the environment of new backups, the series that retention works on: `production`, `staging`, …
+    #[must_use]
+    pub fn with_environment(mut self, environment: impl Into<String>) -> Self {
+        self.environment = environment.into();
+        self
+    }
+
+    /// Compresses new backups so; [`Identity`] leaves them as they are.
+    #[must_use]
+    pub fn with_compressor(mut self, compressor: impl Compressor) -> Self {
+        self.compressor = Arc::new(compressor);
+        self
+    }
+
+    /// Encrypts new backups, after compression, and opens those that it encrypted.
+    #[must_use]
+    pub fn with_encryptor(mut self, encryptor: impl Encryptor) -> Self {
+        self.encryptor = Some(Arc::new(encryptor));
+        self
+    }
+
+    /// Keeps the manifests elsewhere than beside the artifacts.
+    #[must_use]
+    pub fn with_catalog(mut self, catalog: impl Catalog) -> Self {
+        self.catalog = Arc::new(catalog);
+        self
+    }
+
+    /// Tells a second catalog of every change too; one that fails is a warning, never a lost backup.
+    #[must_use]
+    pub fn with_mirror(mut self, catalog: impl Catalog) -> Self {
+        self.mirrors.push(Arc::new(catalog));
+        self
+    }
+
+    /// Tells `observer` what happens.
+    #[must_use]
+    pub fn with_observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Takes the time from elsewhere than the operating system.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Says how deep a new backup is checked before it exists; [`Level::Digest`] unless said.
+    #[must_use]
+    pub fn with_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Gives an operation up when no byte moved in any stage for this long; 30 minutes unless said.
+    #[must_use]
+    pub fn with_stall_timeout(mut self, limit: Duration) -> Self {
+        self.stall_timeout = limit;
+        self
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The catalog.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<dyn Catalog> {
+        &self.catalog
+    }
+
+    /// Waits until what dropped operations stored has been removed, each within a minute; for a graceful shutdown.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn settle(&self) {
+        self.removals.close();
+        self.removals.wait().await;
+        self.removals.reopen();
+    }
+
+    /// Lists the backups that the filter selects, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Those of the catalog. Damaged entries are no error: they are in [`Listing::damaged`], so that they hide
+    /// none of the others.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn list(&self, filter: &Filter) -> Result<Listing> {
+        let mut listing = Listing::default();
+        let mut entries = self.catalog.list(filter);
+        while let Some(entry) = entries.next().await {
+            match entry {
+                Ok(entry) => listing.entries.push(entry),
+                Err(err) if matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
+                    listing.damaged.push(err)
+                }
+                Err(err) => return Err(err.with_operation("list")),
+            }
+        }
+        listing.entries.sort_by(|a, b| {
+            (b.manifest.created_at, &b.manifest.id).cmp(&(a.manifest.created_at, &a.manifest.id))
+        });
+        Ok(listing)
+    }
+
+    /// Looks a backup up.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound), which says so where an artifact without manifest lies in the store.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn entry(&self, backup: &BackupRef) -> Result<Entry> {
+        match self.catalog.get(backup).await {
+            Err(err) if err.kind() == ErrorKind::NotFound => {
+                let leftovers = claim::objects_of(&*self.store, backup).await?;
+                let Some(object) = leftovers.first() else { return Err(err) };
+                Err(Error::new(ErrorKind::NotFound, "there is no such backup: an object without manifest is no backup")
+                    .with_context("backup", backup)
+                    .with_context("object", &object.key)
+                    .with_suggestion(
+                        "a backup is under way or was cut off; choose another, and let a sweep remove the remains",
+                    ))
+            }
+            entry => entry,
+        }
+    }
+
+    fn emit(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.observe(event);
+        }
+    }
+
+    /// Reports a warning to log and observer, and keeps it for the report.
+    fn warn(&self, operation: Operation, warnings: &mut Vec<String>, message: String) {
+        tracing::warn!(operation = operation.name(), "{message}");
+        self.emit(&Event::Warning { operation, message: &message });
+        warnings.push(message);
+    }
+
+    /// Wraps up an operation: events and log line of its end.
+    fn ended<T>(&self, operation: Operation, backup: Option<&BackupRef>, result: Result<T>) -> Result<T> {
+        match result {
+            Ok(report) => {
+                if let Some(backup) = backup {
+                    tracing::info!(operation = operation.name(), %backup, "finished");
+                    self.emit(&Event::Finished { operation, backup });
+                }
+                Ok(report)
+            }
+            Err(err) => {
+                let err = err.with_operation(operation.name());
+                tracing::error!(operation = operation.name(), code = err.code(), "{err}");
+                self.emit(&Event::Failed { operation, backup, error: &err });
+                Err(err)
+            }
+        }
+    }
+
+    /// What decodes the artifacts that this name stands for: the pipeline's own compressor, else a built-in one.
+    fn compressor_named(&self, name: &str) -> Result<Arc<dyn Compressor>> {
+        if self.compressor.name() == name {
+            return Ok(Arc::clone(&self.compressor));
+        }
+        if name == Identity.name() {
+            return Ok(Arc::new(Identity));
+        }
+        compress::by_name(name)
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("dumper", &self.dumper)
+            .field("store", &self.store.location())
+            .field("compressor", &self.compressor.name())
+            .field("encryptor", &self.encryptor.as_deref().map(Encryptor::name))
+            .field("environment", &self.environment)
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The backups of a store.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Listing {
+    /// Those that can be read, the newest first.
+    pub entries: Vec<Entry>,
+    /// One error for each that cannot.
+    pub damaged: Vec<Error>,
+}

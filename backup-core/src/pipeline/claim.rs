@@ -1,0 +1,252 @@
+//! The claim on an id while a backup is made or deleted, and the removal of what is left of cut-off ones.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use tokio_util::task::TaskTracker;
+
+use super::Pipeline;
+use crate::{
+    BackupId, BackupRef, Error, ErrorKind, Key, ObjectMeta, Prefix, PutMode, PutOptions, Result, Store,
+    StoreExt, manifest::Layout, store::SweepReport,
+};
+
+/// How long the removal of an aborted backup's objects may take.
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(60);
+/// The pauses between tries of a removal that may succeed later.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LAST_PAUSE: Duration = Duration::from_secs(10);
+/// How many backups of one series may start in one second.
+const ATTEMPTS: u32 = 100;
+
+/// A small object `<id>.claim.json` that reserves an id, so that two backups of the same second do not meet
+/// after both were dumped, and that tells a sweep which objects without manifest are remains of ours.
+#[derive(Debug, Serialize, Deserialize)]
+struct ClaimRecord {
+    state: ClaimState,
+    at: DateTime<Utc>,
+    host: Option<String>,
+    pid: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ClaimState {
+    /// A backup is being made.
+    Creating,
+    /// A backup is being deleted.
+    Deleting,
+}
+
+/// A claimed id. Dropping it before [`disarm`](Self::disarm) removes the claim and the objects that were
+/// put under it, on a task of its own and in bounded time.
+#[derive(Debug)]
+pub(super) struct Claim {
+    store: Arc<dyn Store>,
+    backup: BackupRef,
+    objects: Vec<Key>,
+    armed: bool,
+    removals: TaskTracker,
+}
+
+impl Pipeline {
+    /// Claims the first free id of this second; `extensions` are those of the artifact.
+    pub(super) async fn claim(
+        &self,
+        database: &str,
+        at: DateTime<Utc>,
+        label: Option<&str>,
+        extensions: &[&str],
+    ) -> Result<Claim> {
+        for attempt in 1..=ATTEMPTS {
+            let id = BackupId::generate(at, label, attempt)?;
+            let backup = BackupRef::new(self.environment.clone(), database, id);
+            let layout = Layout::of(&backup);
+            let (manifest, artifact) = (layout.manifest()?, layout.artifact(extensions)?);
+            let taken =
+                async { Ok(self.store.exists(&manifest).await? || self.store.exists(&artifact).await?) };
+            if self.within("claim", taken).await? {
+                continue;
+            }
+            match self.put_claim(&backup, at, ClaimState::Creating, PutMode::Create).await {
+                Ok(()) => {
+                    return Ok(Claim {
+                        store: Arc::clone(&self.store),
+                        backup,
+                        objects: Vec::new(),
+                        armed: true,
+                        removals: self.removals.clone(),
+                    });
+                }
+                Err(err) if err.kind() == ErrorKind::AlreadyExists => {}
+                Err(err) => return Err(err),
+            }
+        }
+        Err(Error::new(ErrorKind::RateLimited, "too many backups of one database in one second")
+            .with_context("database", database))
+    }
+
+    /// Writes the claim of a backup, also to renew its age.
+    pub(super) async fn put_claim(
+        &self,
+        backup: &BackupRef,
+        at: DateTime<Utc>,
+        state: ClaimState,
+        mode: PutMode,
+    ) -> Result<()> {
+        let record = ClaimRecord { state, at, host: host_name(), pid: std::process::id() };
+        let json = serde_json::to_vec(&record)
+            .map_err(|err| Error::new(ErrorKind::Unexpected, "cannot write the claim").with_source(err))?;
+        let key = Layout::of(backup).claim()?;
+        let options = PutOptions::default().with_mode(mode);
+        self.within("claim", self.store.put(&key, Bytes::from(json).into(), options)).await?;
+        Ok(())
+    }
+
+    /// Removes what backups and deletions left behind that were cut off more than `grace` ago, by a killed
+    /// process or a power cut; choose a grace longer than the longest backup, a day for example.
+    ///
+    /// Touches only the store's own unfinished uploads, and objects of ids that a claim of ours names and that
+    /// have no manifest in the store.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a later call removes the rest.
+    pub async fn sweep(&self, grace: Duration) -> Result<SweepReport> {
+        let mut report = self.store.sweep(grace).await?;
+        let now = self.clock.now();
+        let grace = chrono::Duration::from_std(grace).unwrap_or(chrono::Duration::MAX);
+        let claims: Vec<ObjectMeta> = self
+            .store
+            .list(&Prefix::root())
+            .try_filter(|object| std::future::ready(object.key.as_str().ends_with(Layout::CLAIM)))
+            .try_collect()
+            .await?;
+        for claim in claims.into_iter().filter(|claim| now - claim.last_modified >= grace) {
+            let Some(stem) = claim.key.as_str().strip_suffix(Layout::CLAIM) else { continue };
+            // A live backup renews its claim between upload and commit, so that an old claim has no live writer.
+            if !self.is_catalogued(stem).await? {
+                for object in objects_with_stem(&*self.store, stem).await? {
+                    if object.key != claim.key {
+                        self.store.delete(&object.key).await?;
+                        report.removed += 1;
+                        report.freed_bytes += object.size;
+                    }
+                }
+            }
+            self.store.delete(&claim.key).await?;
+            report.removed += 1;
+            report.freed_bytes += claim.size;
+        }
+        Ok(report)
+    }
+
+    /// Whether a manifest exists for the objects `stem.…`, in the catalog or beside them.
+    async fn is_catalogued(&self, stem: &str) -> Result<bool> {
+        if self.store.exists(&Key::parse(format!("{stem}{}", Layout::MANIFEST))?).await? {
+            return Ok(true);
+        }
+        match self.catalog.get(&stem.parse()?).await {
+            Ok(_) => Ok(true),
+            Err(err) if err.kind() == ErrorKind::NotFound => Ok(false),
+            Err(err) => Err(err),
+        }
+    }
+}
+
+impl Claim {
+    pub(super) fn backup(&self) -> &BackupRef {
+        &self.backup
+    }
+
+    /// Says that an object is about to be put, which goes where the claim goes.
+    pub(super) fn will_put(&mut self, key: Key) {
+        self.objects.push(key);
+    }
+
+    /// The backup is committed, or its state is unknown: from here on nothing is removed by a drop.
+    pub(super) fn disarm(&mut self) {
+        self.armed = false;
+    }
+
+    /// Removes the objects of the backup, then the claim.
+    pub(super) async fn clean_up(mut self) -> Result<()> {
+        self.disarm();
+        clean_up(Arc::clone(&self.store), self.backup.clone(), std::mem::take(&mut self.objects)).await
+    }
+
+    /// Removes the claim of a committed backup.
+    pub(super) async fn release(mut self) -> Result<()> {
+        self.disarm();
+        self.store.delete(&Layout::of(&self.backup).claim()?).await
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        // Without a runtime, as in its shutdown, the remains stay for the sweep.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (store, backup) = (Arc::clone(&self.store), self.backup.clone());
+            let objects = std::mem::take(&mut self.objects);
+            let removal = async move {
+                if let Err(err) = clean_up(store, backup.clone(), objects).await {
+                    tracing::warn!(%backup, "the remains of a dropped backup stay for the sweep: {err}");
+                }
+            };
+            self.removals.spawn_on(removal, &runtime);
+        }
+    }
+}
+
+async fn clean_up(store: Arc<dyn Store>, backup: BackupRef, objects: Vec<Key>) -> Result<()> {
+    let claim = Layout::of(&backup).claim()?;
+    let removal = async {
+        // The claim goes last: as long as it is there, a sweep finds the others.
+        for key in objects.iter().chain([&claim]) {
+            let mut pause = FIRST_PAUSE;
+            while let Err(err) = store.delete(key).await {
+                if !err.is_retryable() || pause > LAST_PAUSE {
+                    return Err(err);
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+        }
+        Ok(())
+    };
+    tokio::time::timeout(CLEAN_UP_TIMEOUT, removal)
+        .await
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "the removal of the remains took too long")))
+}
+
+/// Every object of a backup in the store: artifact, companions, manifest, claim and notes.
+pub(super) async fn objects_of(store: &dyn Store, backup: &BackupRef) -> Result<Vec<ObjectMeta>> {
+    let manifest = Layout::of(backup).manifest()?;
+    let stem = manifest.as_str().strip_suffix(Layout::MANIFEST).unwrap_or_default();
+    objects_with_stem(store, stem).await
+}
+
+async fn objects_with_stem(store: &dyn Store, stem: &str) -> Result<Vec<ObjectMeta>> {
+    let folder = stem.rsplit_once('/').map_or("", |(folder, _)| folder);
+    // The dot keeps `…-020000` apart from `…-020000-2`.
+    let stem = format!("{stem}.");
+    store
+        .list(&Prefix::parse(folder)?)
+        .try_filter(|object| std::future::ready(object.key.as_str().starts_with(&stem)))
+        .try_collect()
+        .await
+}
+
+/// This machine's name, where the operating system tells it.
+pub(super) fn host_name() -> Option<String> {
+    #[cfg(unix)]
+    return rustix::system::uname().nodename().to_str().ok().map(str::to_owned);
+    #[cfg(not(unix))]
+    return std::env::var("COMPUTERNAME").ok();
+}

@@ -1,0 +1,89 @@
+use super::{
+    Pipeline,
+    claim::{self, ClaimState},
+};
+use crate::{
+    Annotation, BackupRef, Error, ErrorKind, Event, Note, Operation, PutMode, Result, manifest::Layout,
+};
+
+/// Whether an operation that changes or deletes something was confirmed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Confirmation {
+    /// It was not: nothing is changed.
+    #[default]
+    Missing,
+    /// It was.
+    Confirmed,
+}
+
+impl Confirmation {
+    /// Fails with [`NotConfirmed`](ErrorKind::NotConfirmed) unless confirmed.
+    pub(super) fn check(self, message: &str, backup: &BackupRef) -> Result<()> {
+        match self {
+            Self::Confirmed => Ok(()),
+            Self::Missing => {
+                Err(Error::new(ErrorKind::NotConfirmed, format!("{message}, and was not confirmed"))
+                    .with_context("backup", backup))
+            }
+        }
+    }
+}
+
+impl Pipeline {
+    /// Deletes a backup: mark, manifest, artifact, in an order in which a rerun or a sweep completes what was
+    /// cut off.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConfirmed`](ErrorKind::NotConfirmed); [`PermissionDenied`](ErrorKind::PermissionDenied) for a
+    /// backup that is held.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have deleted a part; call again, or let a sweep complete it.
+    #[tracing::instrument(skip_all, fields(%backup))]
+    pub async fn delete(&self, backup: &BackupRef, confirmation: Confirmation) -> Result<()> {
+        self.emit(&Event::Started { operation: Operation::Delete, backup });
+        let result = self.run_delete(backup, confirmation).await;
+        self.ended(Operation::Delete, Some(backup), result)
+    }
+
+    async fn run_delete(&self, backup: &BackupRef, confirmation: Confirmation) -> Result<()> {
+        let entry = self.entry(backup).await?;
+        if entry.is_held() {
+            return Err(Error::new(ErrorKind::PermissionDenied, "the backup is held and cannot be deleted")
+                .with_context("backup", backup)
+                .with_suggestion("release it first"));
+        }
+        confirmation.check("the backup would be deleted", backup)?;
+        let now = self.clock.now();
+        let note = Note::Pruning { reason: "deleted on request".to_owned() };
+        // The claim leads a sweep to what is left if we are cut off once the manifest is gone.
+        self.put_claim(backup, now, ClaimState::Deleting, PutMode::Overwrite).await?;
+        self.catalog.annotate(backup, &Annotation::new(now, note)).await?;
+        self.catalog.remove(backup).await?;
+        for mirror in &self.mirrors {
+            if let Err(err) = mirror.remove(backup).await {
+                self.warn(
+                    Operation::Delete,
+                    &mut Vec::new(),
+                    format!("a mirror of the catalog kept the backup: {err}"),
+                );
+            }
+        }
+        let claim = Layout::of(backup).claim()?;
+        let artifacts = std::iter::once(entry.manifest.artifact.key)
+            .chain(entry.manifest.companions.into_values().map(|companion| companion.artifact.key));
+        for key in artifacts {
+            self.store.delete(&key).await?;
+        }
+        // What else bears the backup's name, such as notes that were added meanwhile.
+        for object in claim::objects_of(&*self.store, backup).await? {
+            if object.key != claim {
+                self.store.delete(&object.key).await?;
+            }
+        }
+        self.store.delete(&claim).await
+    }
+}

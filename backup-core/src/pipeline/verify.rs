@@ -1,0 +1,197 @@
+use futures::StreamExt;
+use serde::Serialize;
+
+use super::{Pipeline, meter::Meter};
+use crate::{
+    Annotation, BackupRef, ByteStream, Error, ErrorKind, Event, Evidence, Inventory, Level, Manifest, Note,
+    Operation, Result, Verdict,
+    inventory::Inspector,
+    manifest::{Artifact, Plain},
+    verify::stored::{self, Codec},
+};
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// The backup.
+    pub backup: BackupRef,
+    /// What was found; recorded in the catalog too.
+    pub evidence: Evidence,
+    /// What needs a look.
+    pub warnings: Vec<String>,
+}
+
+impl VerifyReport {
+    /// Turns a failed verification into an error, for callers that go on only with a proven backup.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](ErrorKind::Corrupt) with the findings.
+    pub fn ensure_passed(self) -> Result<Self> {
+        if self.evidence.passed() {
+            return Ok(self);
+        }
+        Err(Error::new(ErrorKind::Corrupt, "the backup is not as it was recorded")
+            .with_operation(Operation::Verify.name())
+            .with_context("backup", &self.backup)
+            .with_context("findings", self.evidence.findings.join("; ")))
+    }
+}
+
+impl Pipeline {
+    /// Checks a backup as deep as `level` says, and records the evidence.
+    ///
+    /// A backup that is not as recorded is no error but evidence with the verdict
+    /// [`Failed`](Verdict::Failed) and findings.
+    ///
+    /// # Errors
+    ///
+    /// Where the check could not be carried out: unproven is not failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call records nothing.
+    #[tracing::instrument(skip_all, fields(%backup, %level))]
+    pub async fn verify(&self, backup: &BackupRef, level: Level) -> Result<VerifyReport> {
+        self.emit(&Event::Started { operation: Operation::Verify, backup });
+        let result = async {
+            let entry = self.entry(backup).await?;
+            let evidence = self.examine(Operation::Verify, &entry.manifest, level).await?;
+            let mut warnings = Vec::new();
+            self.record(Operation::Verify, backup, &evidence, &mut warnings).await;
+            Ok(VerifyReport { backup: backup.clone(), evidence, warnings })
+        };
+        let result = result.await;
+        self.ended(Operation::Verify, Some(backup), result)
+    }
+
+    /// Adds evidence to the catalogs; a catalog that does not take it is a warning.
+    pub(super) async fn record(
+        &self,
+        operation: Operation,
+        backup: &BackupRef,
+        evidence: &Evidence,
+        warnings: &mut Vec<String>,
+    ) {
+        let annotation = Annotation::new(self.clock.now(), Note::Verified(evidence.clone()));
+        for catalog in std::iter::once(&self.catalog).chain(&self.mirrors) {
+            if let Err(err) = self.within("evidence", catalog.annotate(backup, &annotation)).await {
+                self.warn(operation, warnings, format!("the evidence could not be recorded: {err}"));
+            }
+        }
+    }
+
+    /// Checks what a manifest promises, without asking the catalog.
+    pub(super) async fn examine(
+        &self,
+        operation: Operation,
+        manifest: &Manifest,
+        level: Level,
+    ) -> Result<Evidence> {
+        let started = tokio::time::Instant::now();
+        let at = self.clock.now();
+        let backup = manifest.backup_ref();
+        let meter = Meter { estimate: Some(manifest.plain.size), ..Meter::default() };
+        let work = self.check_all(manifest, level, &meter);
+        let findings = match self.watch(operation, &backup, &meter, work).await {
+            Ok(()) => Vec::new(),
+            // These say that the bytes are not as recorded; every other error says that we could not look.
+            Err(err) if matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Incomplete) => {
+                vec![described(&err)]
+            }
+            Err(err) => return Err(err),
+        };
+        Ok(Evidence {
+            level,
+            result: if findings.is_empty() { Verdict::Passed } else { Verdict::Failed },
+            at: chrono::SubsecRound::trunc_subsecs(at, 3),
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            bytes_read: meter.stored.get(),
+            findings,
+            library_version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    /// Fails with [`ErrorKind::Corrupt`] or [`ErrorKind::Incomplete`] where something is not as recorded.
+    async fn check_all(&self, manifest: &Manifest, level: Level, meter: &Meter) -> Result<()> {
+        let inspector = Inspector::for_format(&manifest.engine, &manifest.format);
+        let found =
+            self.check_one(manifest, &manifest.artifact, &manifest.plain, inspector, level, meter).await?;
+        if let (Some(expected), Some(found)) = (&manifest.inventory, found) {
+            let differences = expected.differences(&found);
+            if !differences.is_empty() {
+                return Err(Error::new(ErrorKind::Corrupt, "the dump does not hold the recorded rows")
+                    .with_context("differences", differences.join("; ")));
+            }
+        }
+        for companion in manifest.companions.values() {
+            self.check_one(manifest, &companion.artifact, &companion.plain, Inspector::blind(), level, meter)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn check_one(
+        &self,
+        manifest: &Manifest,
+        artifact: &Artifact,
+        plain: &Plain,
+        inspector: Inspector,
+        level: Level,
+        meter: &Meter,
+    ) -> Result<Option<Inventory>> {
+        match level {
+            Level::Present => stored::check_present(&*self.store, artifact).await?,
+            Level::Digest => {
+                drain(stored::open_stored(&*self.store, artifact, meter.stored.clone()).await?).await?;
+            }
+            Level::Decoded => {
+                let codec = self.codec(manifest)?;
+                let (read, decoded) = (meter.stored.clone(), meter.plain.clone());
+                let (body, inventory) =
+                    stored::open_plain(&*self.store, artifact, plain, &codec, inspector, read, decoded)
+                        .await?;
+                drain(body).await?;
+                return Ok(inventory.take().flatten());
+            }
+        }
+        Ok(None)
+    }
+
+    /// What decodes the artifacts of a backup.
+    pub(super) fn codec(&self, manifest: &Manifest) -> Result<Codec> {
+        let encryptor = match (&manifest.encryption, &self.encryptor) {
+            (None, _) => None,
+            (Some(used), Some(own)) if own.name() == used.scheme => Some(std::sync::Arc::clone(own)),
+            (Some(used), _) => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "the backup is encrypted, and nothing here can open it",
+                )
+                .with_context("scheme", &used.scheme)
+                .with_suggestion("give the pipeline the encryptor with the key that opens it"));
+            }
+        };
+        Ok(Codec { compressor: self.compressor_named(&manifest.compression)?, encryptor })
+    }
+}
+
+/// An error with its causes in one sentence.
+fn described(err: &Error) -> String {
+    let mut text = err.to_string();
+    let mut source = std::error::Error::source(err);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+async fn drain(mut body: ByteStream) -> Result<()> {
+    while let Some(chunk) = body.next().await {
+        chunk?;
+    }
+    Ok(())
+}

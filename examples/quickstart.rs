@@ -1,0 +1,137 @@
+//! Watch a database being backed up, proven and restored.
+//!
+//! Without arguments it makes a small SQLite shop database in a temporary folder and backs it up to
+//! `./backups`; with `--database URL --store DIR` it does the same with your own PostgreSQL or SQLite database,
+//! which it only reads: the restore goes into a throw-away database.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use backup_core::{
+    Dumper, Error, ErrorKind, Level, Pipeline, Restorer, Result,
+    pipeline::{BackupReport, BackupRequest, RestoreRequest},
+};
+use clap::Parser;
+use examples::{
+    database,
+    output::{Style, count, print},
+    progress::Bar,
+};
+use handler_prisma::sqlite::{SqliteDump, SqliteRestore};
+use storage_local::LocalStore;
+
+/// Back up a database, prove the backup, restore it, compare the rows.
+#[derive(Debug, Parser)]
+#[command(name = "quickstart")]
+struct Cli {
+    /// Your own database: postgresql://user@host/name or sqlite:path.
+    #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true, requires = "store")]
+    database: Option<String>,
+    /// The folder for the backups.
+    #[arg(long)]
+    store: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let store = cli.store.unwrap_or_else(|| PathBuf::from("backups"));
+    let result = match cli.database {
+        Some(url) => own_database(&url, store).await,
+        None => shop(store).await,
+    };
+    result.map_or_else(|err| Style::Text.error("quickstart", &err), |()| ExitCode::SUCCESS)
+}
+
+/// The tour with a database made for it.
+async fn shop(store: PathBuf) -> Result<()> {
+    let folder = tempfile::Builder::new().prefix("quickstart-").tempdir()?.keep();
+    let source = folder.join("shop.sqlite");
+    let made = source.clone();
+    tokio::task::spawn_blocking(move || make_shop(&made)).await.map_err(|err| {
+        Error::new(ErrorKind::Unexpected, "the shop database was not made").with_source(err)
+    })??;
+    print(&format!("1. made     {}", source.display()));
+
+    let (pipeline, report) = back_up(Arc::new(SqliteDump::open(&source)?), store.clone()).await?;
+    let target = folder.join("restored.sqlite");
+    let request = RestoreRequest::new().confirmed();
+    let restored = pipeline.restore(&report.backup, &SqliteRestore::to(&target), request).await?;
+    print(&format!(
+        "4. restored {} with {} and {}, as many in each table as the backup recorded",
+        target.display(),
+        count(restored.tables, "table"),
+        count(restored.rows, "row"),
+    ));
+    let artifact = store.join(report.manifest.artifact.key.as_str());
+    print(&format!(
+        "\nLook at it with stock tools:\n  zstd -t {artifact}\n  cat {manifest}\n  sqlite3 {target} 'select * from orders limit 3'\nRemove it:\n  rm -r {folder} {store}",
+        artifact = artifact.display(),
+        manifest = store.join(format!("{}.manifest.json", report.backup)).display(),
+        target = target.display(),
+        folder = folder.display(),
+        store = store.display(),
+    ));
+    Ok(())
+}
+
+/// The tour with a database of one's own: the restore goes into a throw-away one.
+async fn own_database(url: &str, store: PathBuf) -> Result<()> {
+    let restorer: Arc<dyn Restorer> = database::restorer(url)?;
+    print("1. reading  your database; nothing in it is changed");
+    let (pipeline, report) = back_up(database::dumper(url, None)?, store).await?;
+    let scratch = restorer.scratch().await?;
+    let restored =
+        pipeline.restore(&report.backup, scratch.restorer(), RestoreRequest::new().confirmed()).await;
+    scratch.close().await?;
+    let restored = restored?;
+    print(&format!(
+        "4. restored into a throw-away database with {} and {}, as many in each table as the backup recorded",
+        count(restored.tables, "table"),
+        count(restored.rows, "row"),
+    ));
+    Ok(())
+}
+
+/// Backs up and verifies.
+async fn back_up(dumper: Arc<dyn Dumper>, store: PathBuf) -> Result<(Pipeline, BackupReport)> {
+    let pipeline = Pipeline::new(dumper, LocalStore::open(store).await?)
+        .with_environment("quickstart")
+        .with_observer(Bar::default());
+    let report = pipeline.backup(BackupRequest::new().with_reason("trying it out")).await?;
+    let manifest = &report.manifest;
+    print(&format!(
+        "2. backed up into {} ({} bytes, {} plain)",
+        report.backup, manifest.artifact.size, manifest.plain.size
+    ));
+    let proof = pipeline.verify(&report.backup, Level::Decoded).await?.ensure_passed()?;
+    print(&format!("3. verified {} bytes: present, digest, decoded", proof.evidence.bytes_read));
+    Ok((pipeline, report))
+}
+
+/// A shop with customers, products and orders.
+fn make_shop(path: &std::path::Path) -> Result<()> {
+    let failed = |err| Error::new(ErrorKind::Unexpected, "SQLite failed").with_source(err);
+    let shop = rusqlite::Connection::open(path).map_err(failed)?;
+    shop.execute_batch(
+        "begin;
+         create table customers (id integer primary key, name text not null, email text not null unique);
+         create table products (id integer primary key, name text not null, price_cents integer not null);
+         create table orders (
+             id integer primary key,
+             customer_id integer not null references customers,
+             product_id integer not null references products,
+             quantity integer not null,
+             ordered_at text not null
+         );
+         create index orders_by_customer on orders (customer_id);
+         with recursive n (i) as (select 1 union all select i + 1 from n where i < 200)
+             insert into customers select i, 'Customer ' || i, 'customer' || i || '@shop.example' from n;
+         with recursive n (i) as (select 1 union all select i + 1 from n where i < 50)
+             insert into products select i, 'Product ' || i, 100 + 37 * i from n;
+         with recursive n (i) as (select 1 union all select i + 1 from n where i < 5000)
+             insert into orders
+             select i, 1 + i * 7 % 200, 1 + i * 13 % 50, 1 + i % 5, datetime('2026-01-01', i || ' minutes') from n;
+         commit;",
+    )
+    .map_err(failed)
+}
