@@ -1,0 +1,205 @@
+//! The `backup` and `quickstart` examples as a user runs them: exit codes, JSON, files.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use rusqlite::Connection;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A program that Cargo built beside this test.
+fn example(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is not built: run cargo build --examples first", path.display());
+    let mut command = Command::new(path);
+    command.env_remove("BACKUP_DATABASE_URL").env_remove("BACKUP_TARGET_URL").env_remove("RUST_LOG");
+    command
+}
+
+struct Shop {
+    folder: TempDir,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = Connection::open(folder.path().join("shop.sqlite")).unwrap();
+        shop.execute_batch("create table orders (item text); insert into orders values ('tea'), ('cup');")
+            .unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn backup(&self, args: &str) -> Output {
+        example("backup").args(args.split_whitespace()).current_dir(self.folder.path()).output().unwrap()
+    }
+
+    /// Runs with `--json`; the exit code and the one document on standard output.
+    fn json(&self, args: &str) -> (i32, Value) {
+        let output = self.backup(&format!("--json {args}"));
+        let document = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|err| panic!("{args}: {err}: {}", String::from_utf8_lossy(&output.stderr)));
+        (output.status.code().unwrap(), document)
+    }
+
+    fn created(&self) -> String {
+        let (code, created) = self.json("create --database sqlite:shop.sqlite --store backups");
+        assert_eq!(code, 0, "{created}");
+        created["result"]["backup"]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+fn orders(path: &Path) -> u64 {
+    Connection::open(path).unwrap().query_row("select count(*) from orders", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_backup_goes_through_its_whole_life() {
+    let shop = Shop::new();
+    let (code, created) = shop.json(
+        "create --database sqlite:shop.sqlite --store backups --environment production --kind pre-migration \
+         --label v2 --reason tryout --tag team=shop --compression gzip:9",
+    );
+    assert_eq!(
+        (code, &created["status"], &created["operation"]),
+        (0, &"success".into(), &"create-backup".into())
+    );
+    assert_eq!(created["environment"], "production");
+    let manifest = &created["result"]["manifest"];
+    assert_eq!((&manifest["kind"], &manifest["tags"]["team"]), (&"pre-migration".into(), &"shop".into()));
+    assert_eq!(manifest["inventory"]["tables"][0]["rows"], 2);
+    let id = manifest["id"].as_str().unwrap();
+    assert!(id.ends_with("-v2"), "{id}");
+
+    let (code, listed) = shop.json("list --store backups");
+    assert_eq!((code, listed["result"]["backups"].as_array().unwrap().len()), (0, 1));
+    for level in ["present", "digest", "decoded"] {
+        let (code, verified) = shop.json(&format!("verify {id} --store backups --level {level}"));
+        assert_eq!((code, &verified["result"]["evidence"]["result"]), (0, &"passed".into()), "{verified}");
+    }
+    let restore = format!("restore {id} --store backups --target sqlite:restored.sqlite");
+    let (code, plan) = shop.json(&format!("{restore} --dry-run"));
+    assert_eq!((code, &plan["result"]["rows"]), (0, &2.into()), "{plan}");
+    assert!(!shop.path("restored.sqlite").exists(), "a dry run changes nothing");
+    let (code, refused) = shop.json(&restore);
+    assert_eq!((code, &refused["code"]), (3, &"not_confirmed".into()));
+    assert!(!shop.path("restored.sqlite").exists());
+    let (code, restored) = shop.json(&format!("{restore} --confirm"));
+    assert_eq!((code, &restored["result"]["rows"]), (0, &2.into()), "{restored}");
+    assert_eq!(orders(&shop.path("restored.sqlite")), 2);
+
+    let (code, refused) = shop.json(&format!("delete {id} --store backups"));
+    assert_eq!((code, &refused["code"]), (3, &"not_confirmed".into()));
+    let (code, _) = shop.json(&format!("delete production/shop/{id} --store backups --confirm"));
+    assert_eq!(code, 0);
+    let (code, listed) = shop.json("list --store backups");
+    assert_eq!((code, listed["result"]["backups"].as_array().unwrap().len()), (0, 0));
+}
+
+#[test]
+fn a_target_with_tables_is_replaced_only_by_word_and_after_a_backup_of_it() {
+    let shop = Shop::new();
+    let id = shop.created();
+    let live = Connection::open(shop.path("shop.sqlite")).unwrap();
+    live.execute_batch("insert into orders values ('pot')").unwrap();
+    drop(live);
+
+    let restore = format!("restore {id} --store backups --target sqlite:shop.sqlite --confirm");
+    let (code, refused) = shop.json(&restore);
+    assert_eq!((code, &refused["code"]), (3, &"target_not_empty".into()));
+    let (code, refused) = shop.json(&format!("{restore} --replace"));
+    assert_eq!(
+        (code, &refused["code"]),
+        (3, &"invalid_input".into()),
+        "the source itself needs another word"
+    );
+    assert_eq!(orders(&shop.path("shop.sqlite")), 3);
+
+    let (code, restored) = shop.json(&format!("{restore} --replace --over-source"));
+    assert_eq!(code, 0, "{restored}");
+    assert_eq!(orders(&shop.path("shop.sqlite")), 2);
+    let safety = restored["result"]["safety_backup"]["id"].as_str().unwrap();
+    let (code, back) =
+        shop.json(&format!("restore {safety} --store backups --target sqlite:before.sqlite --confirm"));
+    assert_eq!((code, orders(&shop.path("before.sqlite"))), (0, 3), "{back}");
+}
+
+#[test]
+fn every_error_has_a_code_a_suggestion_and_an_exit_code() {
+    let shop = Shop::new();
+    let id = shop.created();
+    std::fs::write(shop.path("file"), "no folder").unwrap();
+    std::fs::write(shop.path("text.sqlite"), "no database at all, but text").unwrap();
+    for (args, code, exit) in [
+        ("create --database sqlite:missing.sqlite --store backups", "database_not_found", 2),
+        ("create --database sqlite:shop.sqlite --store backups --label ../x", "invalid_input", 3),
+        ("create --database sqlite:shop.sqlite --store backups --compression lzma", "unsupported", 3),
+        ("create --database mongodb://host/x --store backups", "invalid_input", 3),
+        (
+            "create --database postgresql://nobody@127.0.0.1:1/x --store backups",
+            "database_connection_failed",
+            2,
+        ),
+        ("list --store missing", "not_found", 2),
+        ("list --store file", "invalid_input", 3),
+        ("verify backup-20260101-000000 --store backups", "not_found", 2),
+        ("verify ../../etc/passwd --store backups", "invalid_input", 3),
+    ] {
+        let (exited, document) = shop.json(args);
+        assert_eq!((document["code"].as_str(), exited), (Some(code), exit), "{args}: {document}");
+        assert_eq!(document["status"], "error");
+        assert!(!document["recovery"]["suggestions"].as_array().unwrap().is_empty(), "{args}: {document}");
+    }
+    assert_eq!(shop.backup("create --no-such-option").status.code(), Some(3));
+    assert_eq!(shop.backup("--help").status.code(), Some(0));
+    assert!(!shop.path("missing").exists(), "a wrong store is not made by looking at it");
+    assert!(!shop.path("missing.sqlite").exists());
+    assert_eq!(shop.json(&format!("verify {id} --store backups")).0, 0);
+}
+
+#[test]
+fn damage_is_found_and_ends_with_two() {
+    let shop = Shop::new();
+    let id = shop.created();
+    let artifact = shop.path("backups/default/shop").join(format!("{id}.sqlite.zst"));
+    let mut bytes = std::fs::read(&artifact).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&artifact, bytes).unwrap();
+
+    let (code, verified) = shop.json(&format!("verify {id} --store backups --level digest"));
+    assert_eq!((code, &verified["code"]), (2, &"backup_corrupted".into()));
+    let (code, restored) =
+        shop.json(&format!("restore {id} --store backups --target sqlite:new.sqlite --confirm"));
+    assert_eq!((code, &restored["code"]), (2, &"backup_corrupted".into()));
+    assert!(!shop.path("new.sqlite").exists(), "no byte reached the target");
+}
+
+#[test]
+fn the_quickstart_runs_without_arguments_and_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let output =
+            example("quickstart").current_dir(folder.path()).env("TMPDIR", folder.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            text.contains("3 tables and 5250 rows, as many in each table as the backup recorded"),
+            "{text}"
+        );
+    }
+    assert!(folder.path().join("backups/quickstart/shop").is_dir());
+}

@@ -1,0 +1,142 @@
+//! The `backup` example against a real PostgreSQL, killed, interrupted, and on a full disk.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
+
+use std::{
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use backup_core::testkit::postgres::PrivatePostgres;
+use serde_json::Value;
+
+fn backup() -> Command {
+    let test = std::env::current_exe().unwrap();
+    let mut command = Command::new(test.parent().unwrap().parent().unwrap().join("examples/backup"));
+    command.env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+async fn server() -> PrivatePostgres {
+    let server = PrivatePostgres::start().await;
+    server.create_database("shop").await;
+    // Random bytes: what is stored is about as large as the table.
+    server
+        .psql(
+            "shop",
+            "create table orders (id int primary key, token text);
+             insert into orders
+               select i, (select string_agg(md5(random()::text || i || j), '') from generate_series(1, 20) j)
+               from generate_series(1, 30000) i;",
+        )
+        .await;
+    server
+}
+
+fn create(server: &PrivatePostgres, store: &Path) -> Command {
+    let mut command = backup();
+    command.args(["--json", "create", "--store"]).arg(store).env("BACKUP_DATABASE_URL", server.url("shop"));
+    command
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|err| panic!("{err}: {output:?}"))
+}
+
+/// The backups that are listed, after a sweep, and every file that is left.
+fn swept(store: &Path) -> (usize, Vec<String>) {
+    let run = |args: &[&str]| {
+        let output = backup().arg("--json").args(args).arg("--store").arg(store).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        json(&output)
+    };
+    run(&["sweep", "--grace-hours", "0"]);
+    let listed = run(&["list"])["result"]["backups"].as_array().unwrap().clone();
+    for entry in &listed {
+        let id = entry["id"].as_str().unwrap();
+        assert_eq!(run(&["verify", id])["result"]["evidence"]["result"], "passed");
+    }
+    (listed.len(), files(store))
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let output = Command::new("find").arg(folder).args(["-type", "f"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_killed_at_any_moment_is_whole_or_nothing() {
+    let server = server().await;
+    let (mut nothing, mut whole) = (0, 0);
+    for delay in (0..1500).step_by(100) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("backups");
+        std::fs::create_dir(&store).unwrap();
+        let mut child = create(&server, &store).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        match swept(&store) {
+            (0, left) => {
+                assert_eq!(left, Vec::<String>::new(), "after {delay} ms");
+                nothing += 1;
+            }
+            _ => whole += 1,
+        }
+        let next = create(&server, &store).output().unwrap();
+        assert!(next.status.success(), "the next run works: {next:?}");
+    }
+    assert!(nothing > 0, "{nothing} left nothing, {whole} were whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_backup_removes_what_it_stored() {
+    let server = server().await;
+    for signal in ["INT", "TERM"] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("backups");
+        let child = create(&server, &store).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = child.id().to_string();
+        while !files(&store).iter().any(|file| file.ends_with(".claim.json")) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert_eq!(json(&output)["code"], "cancelled");
+        assert_eq!(files(&store), Vec::<String>::new(), "without any sweep");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_in_mid_backup_is_named_and_left_clean() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    // The estimate lets it begin; what is stored is more than that.
+    let script = "set -e; mount -t tmpfs -o size=9m,mode=777 none \"$1\"; set +e
+        \"$2\" --json create --store \"$1/backups\"; echo \"exit $?\" >&2; find \"$1\" -type f >&2";
+    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    let output = Command::new("unshare")
+        .arg(if root { "-m" } else { "-rm" })
+        .args(["sh", "-c", script, "sh"])
+        .arg(folder.path())
+        .arg(backup().get_program())
+        .env("BACKUP_DATABASE_URL", server.url("shop"))
+        .output()
+        .expect("unshare is installed (package util-linux)");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(json(&output)["code"], "insufficient_disk_space", "{messages}");
+    assert!(messages.contains("exit 2"), "{messages}");
+    assert!(
+        !json(&output)["error"].as_str().unwrap().contains("estimated"),
+        "it must fail in the middle: {messages}"
+    );
+    assert!(!messages.contains("backups/"), "nothing is left: {messages}");
+}
