@@ -60,7 +60,7 @@ fn swept(store: &Path) -> (usize, Vec<String>) {
     run(&["sweep", "--grace-hours", "0"]);
     let listed = run(&["list"])["result"]["backups"].as_array().unwrap().clone();
     for entry in &listed {
-        let id = entry["id"].as_str().unwrap();
+        let id = entry["manifest"]["id"].as_str().unwrap();
         assert_eq!(run(&["verify", id])["result"]["evidence"]["result"], "passed");
     }
     (listed.len(), files(store))
