@@ -52,10 +52,10 @@ async fn shop(store: PathBuf) -> Result<()> {
     })??;
     print(&format!("1. made     {}", source.display()));
 
-    let (pipeline, report) = back_up(Arc::new(SqliteDump::open(&source)?), store.clone()).await?;
+    let (pipeline, report) = back_up(Arc::new(SqliteDump::new(&source)), store.clone()).await?;
     let target = folder.join("restored.sqlite");
     let request = RestoreRequest::new().confirmed();
-    let restored = pipeline.restore(&report.backup, &SqliteRestore::to(&target), request).await?;
+    let restored = pipeline.restore(&report.backup, &SqliteRestore::new(&target), request).await?;
     print(&format!(
         "4. restored {} with {} and {}, as many in each table as the backup recorded",
         target.display(),

@@ -21,7 +21,7 @@ pub fn dumper(url: &str, format: Option<&str>) -> Result<Arc<dyn Dumper>> {
                 return Err(Error::new(ErrorKind::InvalidInput, "a SQLite database has one format only")
                     .with_suggestion("leave --format out"));
             }
-            Arc::new(SqliteDump::open(path)?)
+            Arc::new(SqliteDump::new(path))
         }
     })
 }
@@ -30,7 +30,7 @@ pub fn dumper(url: &str, format: Option<&str>) -> Result<Arc<dyn Dumper>> {
 pub fn restorer(url: &str) -> Result<Arc<dyn Restorer>> {
     Ok(match parse(url)? {
         Database::PostgreSql(url) => Arc::new(PgRestore::from_url(url)?),
-        Database::Sqlite(path) => Arc::new(SqliteRestore::to(path)),
+        Database::Sqlite(path) => Arc::new(SqliteRestore::new(path)),
     })
 }
 
