@@ -203,7 +203,7 @@ impl Pipeline {
             match entry {
                 Ok(entry) => listing.entries.push(entry),
                 Err(err) if matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
-                    listing.damaged.push(err)
+                    listing.damaged.push(err);
                 }
                 Err(err) => return Err(err.with_operation("list")),
             }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 const LIMIT: usize = 1 << 20;
 
 async fn stored(compression: &str, label: &str, store: &MemoryStore) -> (Pipeline, BackupRef, Key) {
-    let text: String = (0..20_000).map(|row| format!("{row}\t{label}\n")).collect();
+    let text = (0..20_000).fold(String::new(), |text, row| text + &format!("{row}\t{label}\n"));
     let pipeline = Pipeline::new(FakeDumper::new(text), store.clone())
         .with_compressor(compress::parse(compression).unwrap());
     let report = pipeline.backup(BackupRequest::new().with_label(label)).await.unwrap();

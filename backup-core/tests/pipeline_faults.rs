@@ -61,8 +61,9 @@ async fn no_fault_of_the_store_makes_a_backup_that_is_not_whole() {
                     "hang" => faulty.hang(op, nth),
                     _ => faulty.lose_ack(op, nth),
                 };
-                let pipeline =
-                    Pipeline::new(database(), faulty.clone()).with_stall_timeout(Duration::from_millis(400));
+                // Long enough for a busy machine where nothing hangs.
+                let limit = Duration::from_millis(if fault == "hang" { 400 } else { 30_000 });
+                let pipeline = Pipeline::new(database(), faulty.clone()).with_stall_timeout(limit);
                 let result = bounded(&case, pipeline.backup(BackupRequest::new())).await;
                 let backups = check_invariant(&store, &case).await;
                 match result {
@@ -76,6 +77,7 @@ async fn no_fault_of_the_store_makes_a_backup_that_is_not_whole() {
                     }
                 }
                 faulty.heal();
+                let pipeline = pipeline.with_stall_timeout(Duration::from_secs(30));
                 bounded(&case, pipeline.backup(BackupRequest::new().with_label("next"))).await.unwrap();
                 assert!(check_invariant(&store, &case).await >= 1, "{case}: the next run works");
             }

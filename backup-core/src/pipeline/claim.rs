@@ -14,7 +14,7 @@ use crate::{
     StoreExt, manifest::Layout, store::SweepReport,
 };
 
-/// How long the removal of an aborted backup's objects may take.
+/// How long the removal of an aborted backup's objects may take; less where the stall timeout is less.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(60);
 /// The pauses between tries of a removal that may succeed later.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -50,6 +50,7 @@ pub(super) struct Claim {
     objects: Vec<Key>,
     armed: bool,
     removals: TaskTracker,
+    limit: Duration,
 }
 
 impl Pipeline {
@@ -79,6 +80,7 @@ impl Pipeline {
                         objects: Vec::new(),
                         armed: true,
                         removals: self.removals.clone(),
+                        limit: self.stall_timeout.min(CLEAN_UP_TIMEOUT),
                     });
                 }
                 Err(err) if err.kind() == ErrorKind::AlreadyExists => {}
@@ -175,7 +177,8 @@ impl Claim {
     /// Removes the objects of the backup, then the claim.
     pub(super) async fn clean_up(mut self) -> Result<()> {
         self.disarm();
-        clean_up(Arc::clone(&self.store), self.backup.clone(), std::mem::take(&mut self.objects)).await
+        let objects = std::mem::take(&mut self.objects);
+        clean_up(Arc::clone(&self.store), self.backup.clone(), objects, self.limit).await
     }
 
     /// Removes the claim of a committed backup.
@@ -193,9 +196,9 @@ impl Drop for Claim {
         // Without a runtime, as in its shutdown, the remains stay for the sweep.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (store, backup) = (Arc::clone(&self.store), self.backup.clone());
-            let objects = std::mem::take(&mut self.objects);
+            let (objects, limit) = (std::mem::take(&mut self.objects), self.limit);
             let removal = async move {
-                if let Err(err) = clean_up(store, backup.clone(), objects).await {
+                if let Err(err) = clean_up(store, backup.clone(), objects, limit).await {
                     tracing::warn!(%backup, "the remains of a dropped backup stay for the sweep: {err}");
                 }
             };
@@ -204,7 +207,7 @@ impl Drop for Claim {
     }
 }
 
-async fn clean_up(store: Arc<dyn Store>, backup: BackupRef, objects: Vec<Key>) -> Result<()> {
+async fn clean_up(store: Arc<dyn Store>, backup: BackupRef, objects: Vec<Key>, limit: Duration) -> Result<()> {
     let claim = Layout::of(&backup).claim()?;
     let removal = async {
         // The claim goes last: as long as it is there, a sweep finds the others.
@@ -220,7 +223,7 @@ async fn clean_up(store: Arc<dyn Store>, backup: BackupRef, objects: Vec<Key>) -
         }
         Ok(())
     };
-    tokio::time::timeout(CLEAN_UP_TIMEOUT, removal)
+    tokio::time::timeout(limit, removal)
         .await
         .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "the removal of the remains took too long")))
 }
