@@ -207,7 +207,12 @@ impl Drop for Claim {
     }
 }
 
-async fn clean_up(store: Arc<dyn Store>, backup: BackupRef, objects: Vec<Key>, limit: Duration) -> Result<()> {
+async fn clean_up(
+    store: Arc<dyn Store>,
+    backup: BackupRef,
+    objects: Vec<Key>,
+    limit: Duration,
+) -> Result<()> {
     let claim = Layout::of(&backup).claim()?;
     let removal = async {
         // The claim goes last: as long as it is there, a sweep finds the others.
