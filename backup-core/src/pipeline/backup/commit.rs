@@ -1,0 +1,75 @@
+//! The end of a backup: read back, commit or abort.
+
+use chrono::SubsecRound;
+
+use super::super::{
+    Pipeline,
+    claim::{Claim, ClaimState},
+};
+use crate::{Error, ErrorKind, Evidence, Manifest, Operation, PutMode, Result};
+
+impl Pipeline {
+    /// Checks what was stored, as deep as the pipeline demands.
+    pub(super) async fn read_back(&self, manifest: &mut Manifest) -> Result<Evidence> {
+        let backup = manifest.backup_ref();
+        // Renews the claim's age, so that a sweep cannot take this for remains while it is read back.
+        self.put_claim(&backup, self.clock.now(), ClaimState::Creating, PutMode::Overwrite).await?;
+        let evidence = self.examine(Operation::Backup, manifest, self.level).await?;
+        if !evidence.passed() {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "what was stored does not read back as it was written",
+            )
+            .with_context("findings", evidence.findings.join("; "))
+            .with_suggestion("check disk and memory of store and host, then run the backup again"));
+        }
+        manifest.finished_at = self.clock.now().trunc_subsecs(3);
+        Ok(evidence)
+    }
+
+    /// Inserts the manifest; the warning is of a claim that could not be removed.
+    pub(super) async fn commit(self, mut claim: Claim, manifest: &Manifest) -> Result<Option<String>> {
+        claim.disarm();
+        let backup = manifest.backup_ref();
+        if let Err(err) = self.within("commit", self.catalog.insert(manifest)).await {
+            // The acknowledgement may have been lost: what the catalog holds decides.
+            match self.within("commit", self.catalog.get(&backup)).await {
+                Ok(entry) if entry.manifest == *manifest => {}
+                Err(lookup) if lookup.kind() == ErrorKind::NotFound => {
+                    return Err(self.abort(claim, err).await);
+                }
+                Ok(_) | Err(_) => {
+                    return Err(err.with_suggestion(
+                        "it is unknown whether the backup was recorded; list the backups, and run a sweep later",
+                    ));
+                }
+            }
+        }
+        let released = self.within("release", claim.release()).await;
+        Ok(released.err().map(|err| format!("the claim of the backup could not be removed: {err}")))
+    }
+
+    /// Tells the mirrors of a new backup.
+    pub(super) async fn mirror(&self, manifest: &Manifest, warnings: &mut Vec<String>) {
+        for mirror in &self.mirrors {
+            if let Err(err) = self.within("mirror", mirror.insert(manifest)).await {
+                self.warn(
+                    Operation::Backup,
+                    warnings,
+                    format!("a mirror of the catalog did not take the backup: {err}"),
+                );
+            }
+        }
+    }
+
+    /// Removes what a failed backup stored; the error says where that failed too.
+    pub(super) async fn abort(&self, claim: Claim, err: Error) -> Error {
+        match claim.clean_up().await {
+            Ok(()) => err,
+            Err(left) => {
+                tracing::warn!("the remains of the failed backup stay for the sweep: {left}");
+                err.with_context("remains", "left for the sweep")
+            }
+        }
+    }
+}

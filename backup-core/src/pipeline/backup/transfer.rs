@@ -1,0 +1,179 @@
+//! From the dumper into the store.
+
+use std::sync::Arc;
+
+use super::{
+    super::{Pipeline, claim::Claim, meter::Meter},
+    SpaceCheck,
+};
+use crate::{
+    ByteStream, Companion, Dump, Dumper, DumperInfo, Error, ErrorKind, Inventory, Key, Manifest, Operation,
+    PutOptions, Result, SourceInfo, Stages,
+    digest::{Algorithm, ByteCount, DigestTap},
+    inventory::Inspector,
+    manifest::{Artifact, CompanionObject, Encryption, Layout, Plain},
+};
+
+impl Pipeline {
+    /// The estimated stored bytes, checked against the store's free space.
+    pub(super) async fn check_space(
+        &self,
+        source: &SourceInfo,
+        check: SpaceCheck,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<u64>> {
+        let Some(size) = source.size_bytes else { return Ok(None) };
+        let plain = size.saturating_add(size / 5);
+        let needed = if self.compressor.extension().is_empty() { plain } else { plain / 10 * 3 };
+        let Some(space) = self.within("space", self.store.space()).await? else { return Ok(Some(needed)) };
+        if space.free_bytes >= needed {
+            return Ok(Some(needed));
+        }
+        let err = Error::new(
+            ErrorKind::StorageFull,
+            "the store has less free space than the backup is estimated to take",
+        )
+        .with_context("store", self.store.location())
+        .with_context("free_bytes", space.free_bytes)
+        .with_context("estimated_bytes", needed)
+        .with_suggestion("free space on the store, or skip the check if the estimate is too high");
+        match check {
+            SpaceCheck::Refuse => Err(err),
+            SpaceCheck::Warn => {
+                self.warn(Operation::Backup, warnings, err.to_string());
+                Ok(Some(needed))
+            }
+        }
+    }
+
+    pub(super) fn extensions<'a>(&'a self, format: &'a str) -> [&'a str; 3] {
+        [
+            format,
+            self.compressor.extension(),
+            self.encryptor.as_ref().map_or("", |encryptor| encryptor.extension()),
+        ]
+    }
+
+    /// Streams dump and companions into the store; the warnings are those to keep.
+    pub(super) async fn store_dump(
+        &self,
+        dumper: &Arc<dyn Dumper>,
+        info: &DumperInfo,
+        claim: &mut Claim,
+        meter: &Meter,
+        estimate: Option<u64>,
+    ) -> Result<(Manifest, Vec<String>)> {
+        let Dump { source, body, inventory, companions } = dumper.dump().await?;
+        let backup = claim.backup().clone();
+        if source.database != backup.database {
+            return Err(Error::new(ErrorKind::Unexpected, "the dump is of another database than the probe")
+                .with_context("probed", &backup.database)
+                .with_context("dumped", &source.database));
+        }
+        let inspector = Inspector::for_format(&info.engine, &info.format);
+        let seen = inspector.inventory.clone();
+        let key = Layout::of(&backup).artifact(&self.extensions(&info.extension))?;
+        claim.will_put(key.clone());
+        let (artifact, plain) = self.store_one(key, body, inspector, meter, estimate).await?;
+        let mut warnings = Vec::new();
+        let inventory = self.agreed(inventory, seen.take().flatten(), &mut warnings)?;
+
+        let mut manifest = Manifest::new(backup, self.clock.now(), source, artifact, plain);
+        manifest.engine.clone_from(&info.engine);
+        manifest.format.clone_from(&info.format);
+        self.compressor.name().clone_into(&mut manifest.compression);
+        manifest.encryption = self
+            .encryptor
+            .as_ref()
+            .map(|encryptor| Encryption::new(encryptor.name(), encryptor.recipients()));
+        manifest.inventory = inventory;
+        for companion in companions {
+            let (name, object) = self.store_companion(companion, claim, meter).await?;
+            manifest.companions.insert(name, object);
+        }
+        Ok((manifest, warnings))
+    }
+
+    /// One inventory out of what the tool said beforehand and what was seen in the stream.
+    fn agreed(
+        &self,
+        said: Option<Inventory>,
+        seen: Option<Inventory>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Inventory>> {
+        if let (Some(said), Some(seen)) = (&said, &seen) {
+            let differences = said.differences(seen);
+            if !differences.is_empty() {
+                return Err(Error::new(
+                    ErrorKind::Incomplete,
+                    "the dump does not hold the rows that the tool counted",
+                )
+                .with_context("differences", differences.join("; ")));
+            }
+        }
+        let inventory = said.or(seen);
+        if inventory.as_ref().is_some_and(|inventory| inventory.tables.is_empty()) {
+            self.warn(Operation::Backup, warnings, "the dump holds no tables".to_owned());
+        }
+        Ok(inventory)
+    }
+
+    async fn store_companion(
+        &self,
+        companion: Companion,
+        claim: &mut Claim,
+        meter: &Meter,
+    ) -> Result<(String, CompanionObject)> {
+        let [format, compression, encryption] = self.extensions(&companion.extension);
+        let extensions = [companion.name.as_str(), format, compression, encryption];
+        let key = Layout::of(claim.backup()).artifact(&extensions)?;
+        claim.will_put(key.clone());
+        let (artifact, plain) = self.store_one(key, companion.body, Inspector::blind(), meter, None).await?;
+        Ok((companion.name, CompanionObject::new(artifact, plain)))
+    }
+
+    /// One stream into one object: inspect → digest → compress → encrypt → digest → put.
+    async fn store_one(
+        &self,
+        key: Key,
+        body: ByteStream,
+        inspector: Inspector,
+        meter: &Meter,
+        estimate: Option<u64>,
+    ) -> Result<(Artifact, Plain)> {
+        let (plain_size, stored_size) = (ByteCount::default(), ByteCount::default());
+        let (plain_tap, plain_digest) = DigestTap::new(Algorithm::for_plain())?;
+        let (stored_tap, stored_digest) = DigestTap::new(Algorithm::Sha256)?;
+        let mut stages = Stages::new()
+            .tap(meter.plain.clone())
+            .tap(plain_size.clone())
+            .boxed_tap(inspector.tap)
+            .tap(plain_tap)
+            .transform(self.compressor.encoder()?);
+        if let Some(encryptor) = &self.encryptor {
+            stages = stages.transform(encryptor.seal()?);
+        }
+        let stages = stages.tap(stored_tap).tap(stored_size.clone()).tap(meter.stored.clone());
+        let options =
+            estimate.map_or_else(PutOptions::default, |bytes| PutOptions::default().with_size_hint(bytes));
+        let meta = self.store.put(&key, stages.run(body), options).await?;
+        let (Some(plain_digest), Some(stored_digest)) = (plain_digest.take(), stored_digest.take()) else {
+            return Err(Error::new(
+                ErrorKind::Unexpected,
+                "the store reported success before the dump had ended",
+            ));
+        };
+        if plain_size.get() == 0 {
+            return Err(Error::new(ErrorKind::Incomplete, "the dump is empty"));
+        }
+        if meta.size != stored_size.get() {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the store holds another number of bytes than were sent",
+            )
+            .with_context("sent_bytes", stored_size.get())
+            .with_context("stored_bytes", meta.size));
+        }
+        Ok((Artifact::new(key, meta.size, stored_digest), Plain::new(plain_size.get(), plain_digest)))
+    }
+}
