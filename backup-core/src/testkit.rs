@@ -17,6 +17,7 @@ pub mod fake;
 pub mod faults;
 #[cfg(unix)]
 pub mod postgres;
+pub mod restorer;
 pub mod store;
 
 pub use catalog::sample_manifest;
