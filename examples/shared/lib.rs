@@ -6,5 +6,5 @@ pub mod progress;
 
 /// Compiles what the project's front page shows.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
+#[doc = include_str!("../../README.md")]
 pub struct FrontPage;
