@@ -153,7 +153,7 @@ fn every_error_has_a_code_a_suggestion_and_an_exit_code() {
             "database_connection_failed",
             2,
         ),
-        ("list --store missing", "not_found", 2),
+        ("list --store missing", "unavailable", 2),
         ("list --store file", "invalid_input", 3),
         ("verify backup-20260101-000000 --store backups", "not_found", 2),
         ("verify ../../etc/passwd --store backups", "invalid_input", 3),

@@ -105,6 +105,8 @@ async fn main() -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use backup_core::testkit::store::StoreFixture;
+
     use super::*;
 
     backup_core::store_conformance!(|| async {

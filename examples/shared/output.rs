@@ -40,19 +40,18 @@ impl Style {
     }
 
     /// Writes an error, and gives the exit code that belongs to it.
+    #[must_use]
     pub fn error(self, operation: &str, err: &Error) -> ExitCode {
         match self {
             Self::Text => {
-                let mut text = format!("error: {err}");
+                let mut lines = vec![format!("error: {err}")];
                 let mut source = err.source();
                 while let Some(cause) = source {
-                    text.push_str(&format!("\n  caused by: {cause}"));
+                    lines.push(format!("  caused by: {cause}"));
                     source = cause.source();
                 }
-                for suggestion in err.suggestions() {
-                    text.push_str(&format!("\n  try: {suggestion}"));
-                }
-                let _closed = writeln!(std::io::stderr(), "{text}");
+                lines.extend(err.suggestions().into_iter().map(|suggestion| format!("  try: {suggestion}")));
+                let _closed = writeln!(std::io::stderr(), "{}", lines.join("\n"));
             }
             Self::Json => print_json(&json!({
                 "status": "error", "operation": operation, "error": err.to_string(), "code": err.code(),

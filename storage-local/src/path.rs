@@ -22,7 +22,10 @@ const LOST_AND_FOUND: &str = "lost+found";
 /// What may be done in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
+    /// The directory is made where it is missing.
     ReadWrite,
+    /// The directory must be there.
+    Existing,
     ReadOnly,
 }
 
@@ -44,7 +47,7 @@ impl Root {
         }
         let opened = (|| {
             let dir = Dir::open(&path)?;
-            if access == Access::ReadWrite {
+            if access != Access::ReadOnly {
                 dir.check_writable()?;
             }
             dir.is_mount_point()
@@ -68,7 +71,7 @@ impl Root {
     /// Refuses where the store was opened for reading.
     pub(crate) fn check_writable(&self) -> Result<()> {
         match self.access {
-            Access::ReadWrite => Ok(()),
+            Access::ReadWrite | Access::Existing => Ok(()),
             Access::ReadOnly => {
                 Err(Error::new(ErrorKind::PermissionDenied, "the store was opened for reading")
                     .with_context("path", self.path.display())

@@ -71,6 +71,19 @@ impl LocalStore {
         Self::open_for(path.into(), Access::ReadWrite).await
     }
 
+    /// Opens a directory that exists; a wrong path is an error instead of an empty store.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](ErrorKind::Unavailable) where `path` does not exist; those of [`open`](Self::open).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn open_existing(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::open_for(path.into(), Access::Existing).await
+    }
+
     /// Opens a directory that exists, for reading alone: a disk that is write-protected, to restore from.
     ///
     /// `put`, `delete` and `sweep` are refused.
