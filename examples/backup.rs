@@ -7,6 +7,9 @@
 //!
 //! Exit codes: 0 done, 1 done with warnings, 2 failed, 3 refused (nothing was done).
 
+// The comments on the options are what `--help` prints.
+#![allow(clippy::doc_markdown)]
+
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use backup_core::{

@@ -107,9 +107,14 @@ async fn main() -> Result<()> {
 mod tests {
     use backup_core::testkit::store::StoreFixture;
 
+    use backup_core::testkit::store::StoreFixture;
+
     use super::*;
 
-    backup_core::store_conformance!(|| async {
-        (FolderStore::new(MemoryStore::new(), "team-a").unwrap(), ())
-    });
+    fn folder_store() -> StoreFixture {
+        let shared = MemoryStore::new();
+        StoreFixture::new(move || std::future::ready(FolderStore::new(shared.clone(), "team-a").unwrap()))
+    }
+
+    backup_core::store_conformance!(folder_store());
 }

@@ -4,6 +4,9 @@
 //! `./backups`; with `--database URL --store DIR` it does the same with your own PostgreSQL or SQLite database,
 //! which it only reads: the restore goes into a throw-away database.
 
+// The comments on the options are what `--help` prints.
+#![allow(clippy::doc_markdown)]
+
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use backup_core::{
