@@ -9,6 +9,8 @@
 
 // The comments on the options are what `--help` prints.
 #![allow(clippy::doc_markdown)]
+// Each switch of a command line is a word of its own.
+#![allow(clippy::struct_excessive_bools)]
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 

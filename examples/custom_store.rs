@@ -107,8 +107,6 @@ async fn main() -> Result<()> {
 mod tests {
     use backup_core::testkit::store::StoreFixture;
 
-    use backup_core::testkit::store::StoreFixture;
-
     use super::*;
 
     fn folder_store() -> StoreFixture {

@@ -64,7 +64,8 @@ impl Pipeline {
         request: BackupRequest,
     ) -> Result<BackupReport> {
         let mut backup = None;
-        let result = self.run_backup(dumper, request, &mut backup).await;
+        // Boxed, so that the futures of callers stay small.
+        let result = Box::pin(self.run_backup(dumper, request, &mut backup)).await;
         self.ended(Operation::Backup, backup.as_ref(), result)
     }
 

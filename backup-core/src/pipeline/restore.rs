@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::{BackupRequest, Confirmation, Pipeline, meter::Meter};
@@ -167,7 +165,7 @@ impl Pipeline {
         request: RestoreRequest,
     ) -> Result<RestoreReport> {
         self.emit(&Event::Started { operation: Operation::Restore, backup });
-        let result = self.run_restore(backup, restorer, request).await;
+        let result = Box::pin(self.run_restore(backup, restorer, request)).await;
         self.ended(Operation::Restore, Some(backup), result)
     }
 
@@ -286,7 +284,7 @@ impl Pipeline {
             .with_reason(format!("what the target held before {backup} was restored into it"));
         let mut pipeline = self.clone();
         pipeline.environment.clone_from(&backup.environment);
-        let report = Box::pin(pipeline.backup_from(&Arc::clone(&dumper), request)).await.map_err(|err| {
+        let report = pipeline.backup_from(&dumper, request).await.map_err(|err| {
             err.with_suggestion(
                 "the target was not changed: its safety backup failed; mend that, or refuse it by word",
             )
