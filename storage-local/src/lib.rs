@@ -9,5 +9,6 @@ mod step;
 mod store;
 mod sweep;
 mod write;
+mod writeback;
 
 pub use store::LocalStore;

@@ -18,6 +18,7 @@ use crate::{
     error,
     path::{Root, split},
     step::{self, Step},
+    writeback::Writeback,
 };
 
 /// Chunks smaller than this many bytes are written together.
@@ -150,6 +151,7 @@ impl Writing {
     /// Writes the body until its clean end, and waits until the disk has it.
     fn fill(&self, pieces: &mut mpsc::Receiver<Piece>, file: &File, mut digest: DigestCheck) -> Result<Stat> {
         let mut out = BufWriter::with_capacity(WRITE_BYTES, file);
+        let mut writeback = Writeback::default();
         let mut batch = Vec::with_capacity(PIECES);
         loop {
             if pieces.blocking_recv_many(&mut batch, PIECES) == 0 {
@@ -161,6 +163,7 @@ impl Writing {
                     Piece::Chunk(bytes) => {
                         digest.update(&bytes);
                         out.write_all(&bytes).map_err(|err| self.failed(err))?;
+                        writeback.wrote(file, bytes.len()).map_err(|err| self.failed(err))?;
                         step::reached(Step::ChunkWritten);
                     }
                     Piece::End => ended = true,
@@ -172,7 +175,7 @@ impl Writing {
         }
         out.flush().map_err(|err| self.failed(err))?;
         digest.finish(&self.key)?;
-        file.sync_all().map_err(|err| self.failed(err))?;
+        writeback.finish().and_then(|()| file.sync_all()).map_err(|err| self.failed(err))?;
         step::reached(Step::FileSynced);
         file.metadata().and_then(|metadata| Stat::of(&metadata)).map_err(|err| self.failed(err))
     }
