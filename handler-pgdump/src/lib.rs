@@ -1,1 +1,18 @@
 #![doc = include_str!("../README.md")]
+
+mod command;
+mod config;
+mod dumper;
+mod error;
+mod format;
+mod restorer;
+mod scratch;
+mod server;
+mod version;
+
+pub use config::{PasswordVia, PgConfig};
+pub use dumper::PgDump;
+pub use format::{ArchiveCompression, Content, Format, Globals, LargeObjects, Ownership, Privileges, Rows};
+pub use restorer::PgRestore;
+pub use scratch::PgScratch;
+pub use version::{ClientSafety, Version};

@@ -1,0 +1,319 @@
+//! [`PgDump`]: dumps one database with `pg_dump`.
+
+use std::{path::PathBuf, time::Duration};
+
+use async_trait::async_trait;
+use backup_core::{
+    ByteStream, Companion, Dump, Dumper, DumperInfo, Error, ErrorKind, Result, SourceInfo, process::Tool,
+};
+use futures::{StreamExt, TryStreamExt};
+
+use crate::{
+    ArchiveCompression, Content, Format, Globals, LargeObjects, Ownership, PgConfig, Privileges, Rows,
+    command::{self, DumpSettings},
+    error::classify,
+    server::Server,
+    version::{Client, Installed, Program, client_for_dump},
+};
+
+mod directory;
+mod head;
+mod staging;
+
+pub(crate) use staging::Staging;
+
+/// How long `pg_dump` may be silent, unless said otherwise: it may have to wait for a lock.
+const IDLE_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// The last comment of a plain dump.
+const DUMP_END: &[u8] = b"-- PostgreSQL database dump complete";
+
+/// The last comment of `pg_dumpall`.
+const GLOBALS_END: &[u8] = b"-- PostgreSQL database cluster dump complete";
+
+/// How many bytes may follow the start of the last comment: its own rest, and `\unrestrict` with its key.
+const END_WINDOW: usize = 512;
+
+/// Dumps one database with `pg_dump`.
+///
+/// Everything is dumped unless something is chosen or left out. The client programs of the server's own
+/// major version are used where they are installed, else those of the next newer one.
+///
+/// # Examples
+///
+/// ```
+/// use handler_pgdump::{Format, PgDump};
+///
+/// let dump = PgDump::from_url("postgresql://backup@db.example/shop?sslmode=verify-full")?
+///     .format(Format::Custom)
+///     .exclude_table_data("public.sessions");
+/// # Ok::<(), backup_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct PgDump {
+    config: PgConfig,
+    settings: DumpSettings,
+    globals: Option<Globals>,
+    installed: Installed,
+    idle_timeout: Duration,
+    total_timeout: Option<Duration>,
+    staging: Option<PathBuf>,
+}
+
+impl PgDump {
+    /// Dumps the database that the URL names; see [`PgConfig::from_url`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput); the URL is never in it.
+    pub fn from_url(url: &str) -> Result<Self> {
+        Ok(Self::new(PgConfig::from_url(url)?))
+    }
+
+    /// Dumps the database that `config` names.
+    #[must_use]
+    pub fn new(config: PgConfig) -> Self {
+        Self {
+            config,
+            settings: DumpSettings::default(),
+            globals: None,
+            installed: Installed::default(),
+            idle_timeout: IDLE_LIMIT,
+            total_timeout: None,
+            staging: None,
+        }
+    }
+
+    /// Chooses the format; plain SQL unless said otherwise.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.settings.format = format;
+        self
+    }
+
+    /// Says who compresses an archive; the pipeline unless said otherwise.
+    #[must_use]
+    pub fn archive_compression(mut self, compression: ArchiveCompression) -> Self {
+        self.settings.compression = compression;
+        self
+    }
+
+    /// Dumps the schemas that match `pattern` alone; may be called again for more.
+    #[must_use]
+    pub fn schema(mut self, pattern: impl Into<String>) -> Self {
+        self.settings.schemas.push(pattern.into());
+        self
+    }
+
+    /// Leaves out the schemas that match `pattern`.
+    #[must_use]
+    pub fn exclude_schema(mut self, pattern: impl Into<String>) -> Self {
+        self.settings.exclude_schemas.push(pattern.into());
+        self
+    }
+
+    /// Dumps the tables that match `pattern` alone; may be called again for more.
+    #[must_use]
+    pub fn table(mut self, pattern: impl Into<String>) -> Self {
+        self.settings.tables.push(pattern.into());
+        self
+    }
+
+    /// Leaves out the tables that match `pattern`.
+    #[must_use]
+    pub fn exclude_table(mut self, pattern: impl Into<String>) -> Self {
+        self.settings.exclude_tables.push(pattern.into());
+        self
+    }
+
+    /// Dumps the definitions, but not the rows, of the tables that match `pattern`.
+    #[must_use]
+    pub fn exclude_table_data(mut self, pattern: impl Into<String>) -> Self {
+        self.settings.exclude_table_data.push(pattern.into());
+        self
+    }
+
+    /// Chooses definitions, rows, or both.
+    #[must_use]
+    pub fn content(mut self, content: Content) -> Self {
+        self.settings.content = content;
+        self
+    }
+
+    /// Says whether owners are dumped.
+    #[must_use]
+    pub fn ownership(mut self, ownership: Ownership) -> Self {
+        self.settings.ownership = ownership;
+        self
+    }
+
+    /// Says whether grants are dumped.
+    #[must_use]
+    pub fn privileges(mut self, privileges: Privileges) -> Self {
+        self.settings.privileges = privileges;
+        self
+    }
+
+    /// Says whether large objects are dumped.
+    #[must_use]
+    pub fn large_objects(mut self, large_objects: LargeObjects) -> Self {
+        self.settings.large_objects = large_objects;
+        self
+    }
+
+    /// Chooses how rows are written.
+    #[must_use]
+    pub fn rows(mut self, rows: Rows) -> Self {
+        self.settings.rows = rows;
+        self
+    }
+
+    /// Dumps the server's roles and tablespaces too, as the companion `globals`.
+    #[must_use]
+    pub fn globals(mut self, globals: Globals) -> Self {
+        self.globals = Some(globals);
+        self
+    }
+
+    /// Passes one more long option to `pg_dump`, such as `--lock-wait-timeout=30s`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) where the option would change something that this crate
+    /// relies on, such as where the dump goes.
+    pub fn extra_arg(mut self, arg: impl Into<String>) -> Result<Self> {
+        let arg = arg.into();
+        command::check_extra(&arg)?;
+        self.settings.extra.push(arg);
+        Ok(self)
+    }
+
+    /// Ends `pg_dump` when it is silent for this long; one hour unless said otherwise.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = limit;
+        self
+    }
+
+    /// Ends `pg_dump` after this long; never unless said otherwise.
+    #[must_use]
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.total_timeout = Some(limit);
+        self
+    }
+
+    /// Uses the client programs in this folder and no others.
+    #[must_use]
+    pub fn client_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.installed = Installed::In(folder.into());
+        self
+    }
+
+    /// Says where the temporary copy of the directory format is made; the system's temporary folder unless
+    /// said otherwise.
+    #[must_use]
+    pub fn staging(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.staging = Some(folder.into());
+        self
+    }
+
+    pub(crate) fn installed(mut self, installed: Installed) -> Self {
+        self.installed = installed;
+        self
+    }
+
+    async fn prepare(&self) -> Result<(SourceInfo, Client)> {
+        let server = Server::new(&self.config, &self.installed).await?;
+        let facts = server.facts().await?;
+        let client = client_for_dump(&self.installed.find(Program::PgDump).await?, facts.server())?.clone();
+        if self.globals.is_some() {
+            self.require(&client, Program::PgDumpall).await?;
+        }
+        let mut source = SourceInfo::new(facts.database);
+        source.location = self.config.location();
+        source.tool = Program::PgDump.name().to_owned();
+        source.tool_version.clone_from(&client.printed);
+        source.server_version = facts.version;
+        source.size_bytes = facts.size_bytes;
+        source.encoding = Some(facts.encoding);
+        source.extensions = facts.extensions;
+        Ok((source, client))
+    }
+
+    async fn require(&self, client: &Client, program: Program) -> Result<()> {
+        let path = client.path(program);
+        if tokio::fs::try_exists(&path).await? {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::ToolNotFound, "a client program of PostgreSQL is not installed")
+            .with_context("tool", program.name())
+            .with_context("folder", client.folder.display())
+            .with_suggestion(crate::version::install_hint(client.version.major)))
+    }
+
+    async fn tool(&self, client: &Client, program: Program, args: Vec<String>) -> Result<Tool> {
+        let tool = command::client(program.name(), client.path(program), &self.config, args).await?;
+        Ok(match self.total_timeout {
+            Some(limit) => tool.total_timeout(limit),
+            None => tool,
+        })
+    }
+
+    async fn globals_companion(&self, client: &Client, globals: Globals) -> Result<Companion> {
+        let args = command::globals_args(globals).into_iter().map(str::to_owned).collect();
+        let tool = self.tool(client, Program::PgDumpall, args).await?.idle_timeout(self.idle_timeout);
+        // Started when it is read: the session would otherwise wait through the whole dump.
+        let body = ByteStream::new(
+            futures::stream::once(
+                async move { Ok::<_, Error>(tool.stream()?.require_end_mark(END_WINDOW, |end| has(end, GLOBALS_END))) },
+            )
+            .try_flatten(),
+        );
+        Ok(Companion::new("globals", "sql", explained(body)))
+    }
+}
+
+#[async_trait]
+impl Dumper for PgDump {
+    fn info(&self) -> DumperInfo {
+        self.settings.format.info()
+    }
+
+    async fn probe(&self) -> Result<SourceInfo> {
+        let (source, _) = self.prepare().await.map_err(|err| err.with_operation("probe"))?;
+        Ok(source)
+    }
+
+    async fn dump(&self) -> Result<Dump> {
+        let (source, client) = self.prepare().await.map_err(|err| err.with_operation("dump"))?;
+        let body = if let Format::Directory { .. } = self.settings.format {
+            let staging = Staging::create("backup-pg-dump-", self.staging.clone()).await?;
+            let args = self.settings.args(Some(&staging.content()));
+            let tool = self.tool(&client, Program::PgDump, args).await?;
+            directory::stream(tool, staging, self.idle_timeout)
+        } else {
+            let args = self.settings.args(None);
+            let tool = self.tool(&client, Program::PgDump, args).await?;
+            let stream = tool.idle_timeout(self.idle_timeout).stream()?;
+            match self.settings.format {
+                Format::Custom => head::require(stream, b"PGDMP"),
+                _ => stream.require_end_mark(END_WINDOW, |end| has(end, DUMP_END)),
+            }
+        };
+        let mut dump = Dump::new(source, explained(body));
+        if let Some(globals) = self.globals {
+            dump.companions.push(self.globals_companion(&client, globals).await?);
+        }
+        Ok(dump)
+    }
+}
+
+/// Says what the tool's messages mean, in the error that ends the stream.
+fn explained(body: ByteStream) -> ByteStream {
+    ByteStream::new(body.map(|item| item.map_err(|err| classify(err).with_operation("dump"))))
+}
+
+/// Whether `mark` stands in `end`, at the start of a line.
+fn has(end: &[u8], mark: &[u8]) -> bool {
+    end.split(|byte| *byte == b'\n').any(|line| line.strip_suffix(b"\r").unwrap_or(line) == mark)
+}

@@ -1,0 +1,289 @@
+//! [`PgRestore`]: restores dumps with `psql` and `pg_restore`.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use backup_core::{
+    ByteStream, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome, Restorer,
+    Result, Scratch, TargetInfo,
+};
+
+use crate::{
+    PgConfig, PgDump, Version,
+    format::{CUSTOM, DIRECTORY, ENGINE, PLAIN},
+    scratch::{PgScratch, TemporaryDatabase},
+    server::{Facts, Server},
+    version::{Client, ClientSafety, Installed, Program, RestoreNeeds, client_for_restore},
+};
+
+mod count;
+mod run;
+mod script;
+mod target;
+mod unpack;
+
+/// How long the tool may take nothing and say nothing, unless said otherwise: it may build a large index.
+const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Restores dumps of PostgreSQL into one database.
+///
+/// # How a target stays whole
+///
+/// - A database that does not exist is made under another name, `<name>_restoring_<random>`, and gets its own
+///   name once the restore is whole: a name never stands for half a restore.
+/// - A database that exists and is empty is restored in one transaction: on a failure it is empty again.
+/// - A database that is to be [replaced](OnExisting::Replace) stays as it is while the restore is built beside
+///   it; then the two change names in one transaction, and the old one is dropped. Owner, grants, settings,
+///   comment and connection limit of the database are kept.
+/// - With several [jobs](Self::jobs), which cannot share a transaction, the restore is always built beside.
+///
+/// A restore whose future is dropped removes what it had begun, in the background and as far as it can.
+///
+/// # Examples
+///
+/// ```
+/// use handler_pgdump::PgRestore;
+///
+/// let restore = PgRestore::from_url("postgresql://admin@db.example/shop_restored")?.jobs(4);
+/// # Ok::<(), backup_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct PgRestore {
+    config: PgConfig,
+    jobs: u16,
+    safety: ClientSafety,
+    installed: Installed,
+    idle_timeout: Duration,
+    total_timeout: Option<Duration>,
+    staging: Option<PathBuf>,
+}
+
+impl PgRestore {
+    /// Restores into the database that the URL names; see [`PgConfig::from_url`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput); the URL is never in it.
+    pub fn from_url(url: &str) -> Result<Self> {
+        Ok(Self::new(PgConfig::from_url(url)?))
+    }
+
+    /// Restores into the database that `config` names.
+    #[must_use]
+    pub fn new(config: PgConfig) -> Self {
+        Self {
+            config,
+            jobs: 1,
+            safety: ClientSafety::default(),
+            installed: Installed::default(),
+            idle_timeout: IDLE_LIMIT,
+            total_timeout: None,
+            staging: None,
+        }
+    }
+
+    /// Restores an archive with several connections at once; one unless said otherwise.
+    ///
+    /// `pg_restore` then needs a file in which it can seek, so that a custom archive is first copied into the
+    /// [staging](Self::staging) folder; a directory always is. A plain dump cannot be restored so.
+    #[must_use]
+    pub fn jobs(mut self, jobs: u16) -> Self {
+        self.jobs = jobs.max(1);
+        self
+    }
+
+    /// Says whether client programs may be used that a hostile dump could make run code.
+    #[must_use]
+    pub fn client_safety(mut self, safety: ClientSafety) -> Self {
+        self.safety = safety;
+        self
+    }
+
+    /// Uses the client programs in this folder and no others.
+    #[must_use]
+    pub fn client_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.installed = Installed::In(folder.into());
+        self
+    }
+
+    /// Ends the tool when it takes nothing for this long; six hours unless said otherwise.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = limit;
+        self
+    }
+
+    /// Ends the tool after this long; never unless said otherwise.
+    #[must_use]
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.total_timeout = Some(limit);
+        self
+    }
+
+    /// Says where a temporary copy is made, by the rules of [`jobs`](Self::jobs) and for the directory format;
+    /// the system's temporary folder unless said otherwise.
+    #[must_use]
+    pub fn staging(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.staging = Some(folder.into());
+        self
+    }
+
+    pub(crate) fn at(&self, database: &str) -> Self {
+        Self { config: self.config.with_database(database), ..self.clone() }
+    }
+
+    /// The rows of the database, counted by the server.
+    pub(crate) async fn count(&self) -> Result<Inventory> {
+        count::rows(&Server::new(&self.config, &self.installed).await?).await
+    }
+
+    /// The database, or `None` where it does not exist, and a session elsewhere on its server.
+    async fn look(&self) -> Result<Look> {
+        let server = Server::new(&self.config, &self.installed).await?;
+        match server.facts().await {
+            Ok(facts) => Ok(Look {
+                version: facts.server(),
+                printed: facts.version.clone(),
+                facts: Some(facts),
+                server,
+            }),
+            Err(err) if err.kind() == ErrorKind::DatabaseNotFound => {
+                let (_, elsewhere) = target::maintenance(&server).await?;
+                Ok(Look { version: elsewhere.server(), printed: elsewhere.version, facts: None, server })
+            }
+            Err(err) => Err(err),
+        }
+    }
+
+    async fn client(&self, needs: &RestoreNeeds) -> Result<Client> {
+        let program = if needs.archive { Program::PgRestore } else { Program::Psql };
+        client_for_restore(&self.installed.find(program).await?, needs).cloned()
+    }
+
+    async fn restore_into_target(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
+        if !self.supports(ENGINE, &options.format) {
+            return Err(Error::new(ErrorKind::Unsupported, "dumps of this format cannot be restored here")
+                .with_context("format", &options.format));
+        }
+        let archive = options.format != PLAIN;
+        if self.jobs > 1 && !archive {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "a plain dump cannot be restored by several jobs",
+            )
+            .with_suggestion("use one job, or dump in the custom or directory format"));
+        }
+        let look = self.look().await?;
+        let needs = RestoreNeeds {
+            target: look.version,
+            source: options.source_version.as_deref().and_then(Version::parse),
+            archive,
+            safety: self.safety,
+        };
+        let client = self.client(&needs).await?;
+        let empty = look.facts.as_ref().is_some_and(|facts| facts.objects == 0);
+        if let (Some(facts), false, OnExisting::Refuse) = (&look.facts, empty, options.on_existing) {
+            return Err(Error::new(ErrorKind::TargetNotEmpty, "the target database is not empty")
+                .with_context("database", &facts.database)
+                .with_context("tables", facts.tables)
+                .with_context("objects", facts.objects));
+        }
+        let run = run::Run { restore: self, client, format: options.format, target: look.version };
+        if empty && self.jobs == 1 {
+            let warnings = run.into_database(&self.config, run::Atomic::OneTransaction, body).await?;
+            let inventory = count::rows(&look.server).await?;
+            let mut outcome = RestoreOutcome::new(inventory);
+            outcome.warnings = warnings;
+            return Ok(outcome);
+        }
+        self.restore_beside(&run, &look, body).await
+    }
+
+    async fn restore_beside(
+        &self,
+        run: &run::Run<'_>,
+        look: &Look,
+        body: ByteStream,
+    ) -> Result<RestoreOutcome> {
+        let name = self.config.database();
+        let (maintenance, _) = target::maintenance(&look.server).await?;
+        let like = look.facts.as_ref().map(|_| name);
+        let beside = target::create(&maintenance, name, "restoring", like).await?;
+        let restored = async {
+            let config = self.config.with_database(beside.name());
+            let warnings = run.into_database(&config, run::Atomic::NotNeeded, body).await?;
+            let inventory = count::rows(&look.server.at(beside.name())).await?;
+            Ok::<_, Error>((warnings, inventory))
+        };
+        let (mut warnings, inventory) = match restored.await {
+            Ok(done) => done,
+            Err(err) => return Err(target::drop_after(beside, err).await),
+        };
+        let replaced = match target::take_place(&maintenance, name, beside.name(), like.is_some()).await {
+            Ok(replaced) => replaced,
+            Err(err) => return Err(target::drop_after(beside, err).await),
+        };
+        beside.keep();
+        if let Some(old) = replaced
+            && let Err(err) = old.close().await
+        {
+            warnings.push(format!("the replaced database was not dropped: {err}"));
+        }
+        let mut outcome = RestoreOutcome::new(inventory);
+        outcome.warnings = warnings;
+        Ok(outcome)
+    }
+}
+
+/// What is found before a restore.
+struct Look {
+    server: Server,
+    version: Version,
+    printed: String,
+    facts: Option<Facts>,
+}
+
+#[async_trait]
+impl Restorer for PgRestore {
+    fn supports(&self, engine: &str, format: &str) -> bool {
+        engine == ENGINE && matches!(format, PLAIN | CUSTOM | DIRECTORY)
+    }
+
+    async fn probe(&self) -> Result<TargetInfo> {
+        let probe = async {
+            let look = self.look().await?;
+            let needs =
+                RestoreNeeds { target: look.version, source: None, archive: false, safety: self.safety };
+            let client = self.client(&needs).await?;
+            let mut target = TargetInfo::new(self.config.database());
+            target.location = self.config.location();
+            target.tool = Program::Psql.name().to_owned();
+            target.tool_version = client.printed;
+            target.server_version = look.printed;
+            target.exists = look.facts.is_some();
+            target.tables = look.facts.map_or(0, |facts| facts.tables);
+            Ok(target)
+        };
+        probe.await.map_err(|err: Error| err.with_operation("probe"))
+    }
+
+    async fn restore(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
+        self.restore_into_target(body, options).await.map_err(|err| err.with_operation("restore"))
+    }
+
+    fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
+        Ok(Arc::new(PgDump::new(self.config.clone()).installed(self.installed.clone())))
+    }
+
+    async fn scratch(&self) -> Result<Box<dyn Scratch>> {
+        let make = async {
+            let server = Server::new(&self.config, &self.installed).await?;
+            let (maintenance, _) = target::maintenance(&server).await?;
+            let database: TemporaryDatabase =
+                target::create(&maintenance, self.config.database(), "rehearsal", None).await?;
+            Ok(PgScratch::new(self.at(database.name()), database))
+        };
+        let scratch = make.await.map_err(|err: Error| err.with_operation("scratch"))?;
+        Ok(Box::new(scratch))
+    }
+}

@@ -1,0 +1,155 @@
+//! Questions to a server, asked by `psql`.
+
+use std::time::Duration;
+
+use backup_core::{ByteStream, Error, ErrorKind, Result};
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::{
+    Version,
+    command::{self, QUERY_ARGS},
+    config::PgConfig,
+    error::classify,
+    version::{Client, Installed, Program},
+};
+
+/// The longest that a question may take, unless it counts rows.
+pub(crate) const QUESTION_LIMIT: Duration = Duration::from_secs(60);
+
+/// The most bytes that an answer may have: some 300,000 tables.
+const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+/// Nothing that the database or the role sets bends the answers.
+const PREAMBLE: &str = "SET search_path = '';\nSET statement_timeout = 0;\nSET lock_timeout = 0;\nSET \
+                        client_min_messages = warning;\nSET row_security = off;\n";
+
+/// A server, and a `psql` to ask it with.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub(crate) config: PgConfig,
+    pub(crate) psql: Client,
+}
+
+/// What one question tells about a server and a database.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) database: String,
+    version_number: u32,
+    pub(crate) version: String,
+    pub(crate) size_bytes: Option<u64>,
+    pub(crate) encoding: String,
+    pub(crate) extensions: Vec<String>,
+    /// Tables, not counting those of extensions.
+    pub(crate) tables: u64,
+    /// Everything that a dump could collide with: relations, functions, types, schemas, large objects.
+    pub(crate) objects: u64,
+}
+
+impl Facts {
+    pub(crate) fn server(&self) -> Version {
+        Version::from_number(self.version_number)
+    }
+}
+
+const FACTS: &str = r"
+WITH mine AS (
+  SELECT oid, nspname FROM pg_namespace
+  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_namespace'::regclass AND d.objid = pg_namespace.oid AND d.deptype = 'e')
+), relations AS (
+  SELECT relkind FROM pg_class c JOIN mine ON mine.oid = c.relnamespace
+  WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+)
+SELECT json_build_object(
+  'database', current_database(),
+  'version_number', current_setting('server_version_num')::int,
+  'version', current_setting('server_version'),
+  'size_bytes', CASE WHEN has_database_privilege(datname, 'CONNECT') THEN pg_database_size(datname) END,
+  'encoding', pg_encoding_to_char(encoding),
+  'extensions', (SELECT coalesce(json_agg(extname || ' ' || extversion ORDER BY extname), '[]') FROM pg_extension),
+  'tables', (SELECT count(*) FROM relations WHERE relkind IN ('r', 'p')),
+  'objects', (SELECT count(*) FROM relations)
+    + (SELECT count(*) FROM mine WHERE nspname <> 'public')
+    + (SELECT count(*) FROM pg_largeobject_metadata)
+    + (SELECT count(*) FROM pg_proc p JOIN mine ON mine.oid = p.pronamespace
+       WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'))
+    + (SELECT count(*) FROM pg_type t JOIN mine ON mine.oid = t.typnamespace
+       WHERE t.typtype IN ('e', 'd')
+         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'))
+) FROM pg_database WHERE datname = current_database();
+";
+
+impl Server {
+    /// Finds a `psql`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn new(config: &PgConfig, installed: &Installed) -> Result<Self> {
+        config.validate()?;
+        Ok(Self { config: config.clone(), psql: installed.any(Program::Psql).await? })
+    }
+
+    /// The same server, another database.
+    pub(crate) fn at(&self, database: &str) -> Self {
+        Self { config: self.config.with_database(database), psql: self.psql.clone() }
+    }
+
+    /// Runs `sql` and returns what it prints, without headers; stops at the first error.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe for questions: a dropped call ends `psql`.
+    pub(crate) async fn ask(&self, sql: &str, limit: Duration) -> Result<String> {
+        let psql = self.psql.path(Program::Psql);
+        let tool = command::client("psql", psql, &self.config, QUERY_ARGS.iter().copied())
+            .await?
+            .env("PGCLIENTENCODING", "UTF8")
+            .total_timeout(limit);
+        let script = Bytes::from(format!("{PREAMBLE}{sql}\n"));
+        let output = tool.feed(ByteStream::from(script), ANSWER_LIMIT).await.map_err(|err| {
+            classify(err)
+                .with_context("server", self.config.location())
+                .with_context("database", self.config.database())
+        })?;
+        String::from_utf8(output.stdout.into())
+            .map_err(|err| Error::new(ErrorKind::Unexpected, "psql answered no UTF-8").with_source(err))
+    }
+
+    /// Asks for versions, size, extensions and content of the database.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn facts(&self) -> Result<Facts> {
+        let answer = self.ask(FACTS, QUESTION_LIMIT).await?;
+        let facts: Facts = parse(&answer)?;
+        if facts.database != self.config.database() {
+            // A pooler may send a session elsewhere; a dump of another database is never a backup of this one.
+            return Err(Error::new(ErrorKind::ConnectionFailed, "the session is in another database")
+                .with_context("asked_for", self.config.database())
+                .with_context("found", facts.database)
+                .with_suggestion("connect to the server itself, not by way of a pooler"));
+        }
+        Ok(facts)
+    }
+}
+
+/// Reads an answer that is one JSON value.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(answer: &str) -> Result<T> {
+    serde_json::from_str(answer.trim())
+        .map_err(|err| Error::new(ErrorKind::Unexpected, "psql's answer cannot be read").with_source(err))
+}
+
+/// A name as SQL writes it.
+pub(crate) fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as SQL writes it, whatever `standard_conforming_strings` says.
+pub(crate) fn quote_literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}

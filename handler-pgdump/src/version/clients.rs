@@ -1,0 +1,174 @@
+//! Finds the installed client programs.
+
+use std::{
+    env::consts::EXE_SUFFIX,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use backup_core::{Error, ErrorKind, Result, process::Tool};
+
+use super::{Version, install_hint};
+
+/// Where distributions keep the clients of one major version, as `(parent, prefix, suffix)` of the folder.
+///
+/// The real programs first: `/usr/bin/pg_dump` of Debian is a script that may choose another version.
+const PLACES: &[(&str, &str, &str)] = &[
+    ("/usr/lib/postgresql", "", "bin"),
+    ("/usr", "pgsql-", "bin"),
+    ("/usr/lib64", "pgsql-", "bin"),
+    ("/usr/local", "pgsql-", "bin"),
+    ("/usr/libexec", "postgresql", ""),
+    ("/opt/homebrew/opt", "libpq", "bin"),
+    ("/opt/homebrew/opt", "postgresql@", "bin"),
+    ("/usr/local/opt", "libpq", "bin"),
+    ("/usr/local/opt", "postgresql@", "bin"),
+    ("/Library/PostgreSQL", "", "bin"),
+    ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
+    ("C:\\Program Files\\PostgreSQL", "", "bin"),
+];
+
+/// The longest that `--version` may take.
+const VERSION_LIMIT: Duration = Duration::from_secs(30);
+
+/// A program of the client package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    Psql,
+    PgDump,
+    PgDumpall,
+    PgRestore,
+}
+
+impl Program {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Psql => "psql",
+            Self::PgDump => "pg_dump",
+            Self::PgDumpall => "pg_dumpall",
+            Self::PgRestore => "pg_restore",
+        }
+    }
+}
+
+/// The client programs of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) folder: PathBuf,
+    pub(crate) version: Version,
+    /// The version as the program prints it.
+    pub(crate) printed: String,
+}
+
+impl Client {
+    pub(crate) fn path(&self, program: Program) -> PathBuf {
+        file(&self.folder, program)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(version: Version) -> Self {
+        Self { folder: PathBuf::new(), version, printed: version.to_string() }
+    }
+}
+
+/// Where clients are looked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Installed {
+    /// In the usual folders, and in `PATH`.
+    #[default]
+    Anywhere,
+    /// In this folder alone.
+    In(PathBuf),
+}
+
+impl Installed {
+    /// The clients that have `program`, with the version that it prints; never none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn find(&self, program: Program) -> Result<Vec<Client>> {
+        let chosen = self.clone();
+        let folders = tokio::task::spawn_blocking(move || chosen.folders(program))
+            .await
+            .map_err(crate::error::panicked)?;
+        let mut clients = Vec::new();
+        let mut broken = None;
+        for folder in folders {
+            let tool = Tool::new(program.name(), file(&folder, program))
+                .arg("--version")
+                .env("LC_ALL", "C")
+                .total_timeout(VERSION_LIMIT);
+            match tool.output(4096).await {
+                Ok(output) => {
+                    let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+                    if let Some(version) = Version::parse(&printed) {
+                        clients.push(Client { folder, version, printed });
+                    }
+                }
+                // One that does not run hides none that does.
+                Err(err) => broken = Some(err),
+            }
+        }
+        match broken {
+            _ if !clients.is_empty() => Ok(clients),
+            Some(err) => Err(self.none(program).with_source(err)),
+            None => Err(self.none(program)),
+        }
+    }
+
+    /// Any one `program`, the newest: to ask a server for its version, all will do.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn any(&self, program: Program) -> Result<Client> {
+        let clients = self.find(program).await?;
+        clients.into_iter().max_by_key(|client| client.version).ok_or_else(|| self.none(program))
+    }
+
+    fn none(&self, program: Program) -> Error {
+        let err = Error::new(ErrorKind::ToolNotFound, "a client program of PostgreSQL is not installed")
+            .with_context("tool", program.name());
+        match self {
+            Self::Anywhere => err.with_suggestion(
+                "install the package postgresql-client (Debian, Ubuntu), postgresql (Red Hat) or libpq \
+                 (Homebrew), or name the folder of the programs",
+            ),
+            Self::In(folder) => err
+                .with_context("folder", folder.display())
+                .with_suggestion("name the folder in which the programs are")
+                .with_suggestion(install_hint(17)),
+        }
+    }
+
+    fn folders(&self, program: Program) -> Vec<PathBuf> {
+        if let Self::In(folder) = self {
+            return file(folder, program).is_file().then(|| folder.clone()).into_iter().collect();
+        }
+        let mut folders: Vec<PathBuf> = Vec::new();
+        let listed = PLACES.iter().flat_map(|place| subfolders(place));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let in_path: Vec<_> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+        for folder in listed.chain(in_path) {
+            let program = file(&folder, program);
+            let wrapped = std::fs::canonicalize(&program).is_ok_and(|real| real.ends_with("pg_wrapper"));
+            if program.is_file() && !(wrapped && !folders.is_empty()) && !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        folders
+    }
+}
+
+fn file(folder: &Path, program: Program) -> PathBuf {
+    folder.join(format!("{}{EXE_SUFFIX}", program.name()))
+}
+
+fn subfolders((parent, prefix, suffix): &(&str, &str, &str)) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(parent) else { return Vec::new() };
+    let fits = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(prefix);
+    let mut found: Vec<_> = entries.flatten().filter(fits).map(|entry| entry.path().join(suffix)).collect();
+    found.sort();
+    found
+}

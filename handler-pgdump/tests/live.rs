@@ -1,0 +1,21 @@
+//! Against a real server, started for the tests and gone afterwards.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods
+)]
+
+#[path = "live/faults.rs"]
+mod faults;
+#[path = "live/round_trip.rs"]
+mod round_trip;
+#[path = "live/secrets.rs"]
+mod secrets;
+#[path = "live/server.rs"]
+mod server;
+#[path = "live/targets.rs"]
+mod targets;
+#[path = "live/tools.rs"]
+mod tools;
