@@ -264,9 +264,9 @@ impl PgDump {
         let tool = self.tool(client, Program::PgDumpall, args).await?.idle_timeout(self.idle_timeout);
         // Started when it is read: the session would otherwise wait through the whole dump.
         let body = ByteStream::new(
-            futures::stream::once(
-                async move { Ok::<_, Error>(tool.stream()?.require_end_mark(END_WINDOW, |end| has(end, GLOBALS_END))) },
-            )
+            futures::stream::once(async move {
+                Ok::<_, Error>(tool.stream()?.require_end_mark(END_WINDOW, |end| has(end, GLOBALS_END)))
+            })
             .try_flatten(),
         );
         Ok(Companion::new("globals", "sql", explained(body)))

@@ -4,7 +4,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::disallowed_methods
+    clippy::disallowed_methods,
+    // The modules of a test are no library.
+    unreachable_pub
 )]
 
 #[path = "live/faults.rs"]

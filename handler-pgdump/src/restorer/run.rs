@@ -84,8 +84,9 @@ impl Run<'_> {
         }
         args.push("--file=-".to_owned());
         let last = Bytes::from(format!("\n{commit}{end}\\echo {COMMITTED}\n"));
+        let filter = ScriptFilter::new(self.target.major, atomic);
         let tool = self.tool(Program::Psql, config, args).await?;
-        let output = tool.feed(filtered(body, self.target.major, last), OUTPUT_LIMIT).await?;
+        let output = tool.feed(filtered(body, filter, last), OUTPUT_LIMIT).await?;
         if String::from_utf8_lossy(&output.stdout).contains(COMMITTED) {
             return Ok(output);
         }
@@ -148,8 +149,8 @@ impl Run<'_> {
 }
 
 /// The body without what must not be run, then `last`, once the body has ended cleanly.
-fn filtered(body: ByteStream, target_major: u32, last: Bytes) -> ByteStream {
-    let state = Some((body, ScriptFilter::new(target_major), last));
+fn filtered(body: ByteStream, filter: ScriptFilter, last: Bytes) -> ByteStream {
+    let state = Some((body, filter, last));
     ByteStream::new(futures::stream::unfold(state, |state| async move {
         let (mut body, mut filter, last) = state?;
         match body.next().await {

@@ -3,6 +3,8 @@
 use backup_core::{Error, ErrorKind, Result};
 use bytes::{Bytes, BytesMut};
 
+use super::run::Atomic;
+
 mod lexer;
 
 use lexer::{Lexer, Place};
@@ -12,8 +14,8 @@ const CANDIDATE_BYTES: usize = 256;
 
 /// Leaves lines out of a plain dump as it passes; each leaves its line break, so that line numbers stay.
 ///
-/// - `BEGIN;` and `COMMIT;`, which `pg_dump` writes around large objects: they would end the transaction in
-///   which the whole dump is restored;
+/// - `BEGIN;` and `COMMIT;`, which `pg_dump` writes around large objects, where the whole dump is restored in one
+///   transaction: they would end it. Elsewhere they stay, because large objects cannot be written without;
 /// - `\restrict` and `\unrestrict`: the whole dump is run restricted, by a key that it cannot know;
 /// - `SET transaction_timeout`, which servers before version 17 do not know.
 ///
@@ -23,6 +25,7 @@ const CANDIDATE_BYTES: usize = 256;
 pub(super) struct ScriptFilter {
     lexer: Lexer,
     target_major: u32,
+    atomic: Atomic,
     /// A line from its start, while it may be one that is left out.
     held: Vec<u8>,
     holding: bool,
@@ -31,8 +34,8 @@ pub(super) struct ScriptFilter {
 
 impl ScriptFilter {
     /// A filter for a server of this major version.
-    pub(super) fn new(target_major: u32) -> Self {
-        Self { lexer: Lexer::default(), target_major, held: Vec::new(), holding: true, line: 1 }
+    pub(super) fn new(target_major: u32, atomic: Atomic) -> Self {
+        Self { lexer: Lexer::default(), target_major, atomic, held: Vec::new(), holding: true, line: 1 }
     }
 
     /// Takes a chunk, however it is cut, and returns what passes.
@@ -111,7 +114,7 @@ impl ScriptFilter {
 
     fn left_out(&self) -> bool {
         let line = self.held.strip_suffix(b"\r").unwrap_or(&self.held);
-        matches!(line, b"BEGIN;" | b"COMMIT;")
+        (self.atomic == Atomic::OneTransaction && matches!(line, b"BEGIN;" | b"COMMIT;"))
             || line.starts_with(b"\\restrict ")
             || line.starts_with(b"\\unrestrict ")
             || (self.target_major < 17 && line == b"SET transaction_timeout = 0;")

@@ -18,7 +18,7 @@ fn scanned(bytes: &Bytes) -> Inventory {
     let mut inspector = Inspector::for_format("postgresql", "plain");
     inspector.tap.update(bytes).unwrap();
     inspector.tap.finish().unwrap();
-    inspector.inventory.get().unwrap().unwrap()
+    inspector.inventory.take().unwrap().unwrap()
 }
 
 pub fn options(format: Format) -> RestoreOptions {
@@ -78,7 +78,8 @@ async fn stock_tools_open_what_was_dumped() {
     let server = Server::start();
     server.fill("db", 10);
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.dump"), whole(&server.dump("db").format(Format::Custom)).await).unwrap();
+    std::fs::write(folder.path().join("a.dump"), whole(&server.dump("db").format(Format::Custom)).await)
+        .unwrap();
     let archive = folder.path().join("a.dump").to_str().unwrap().to_owned();
     assert!(server.client("pg_restore", "db", &["-l", &archive]).contains("TABLE DATA public orders"));
 

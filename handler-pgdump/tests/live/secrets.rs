@@ -25,9 +25,7 @@ async fn a_hard_password_works_and_is_in_no_argument() {
             let arguments = all_arguments();
             let running = |args: &&Vec<u8>| args.windows(7).any(|part| part == b"pg_dump");
             assert!(arguments.iter().any(|args| running(&args)), "{via:?} {format:?}: pg_dump is not seen");
-            let shown = |args: &Vec<u8>| {
-                args.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes())
-            };
+            let shown = |args: &Vec<u8>| args.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
             assert!(!arguments.iter().any(shown), "{via:?} {format:?}");
             while let Some(chunk) = body.next().await {
                 chunk.unwrap();

@@ -36,8 +36,18 @@ impl Server {
         server.run_as_owner(
             "initdb",
             &[
-                "-D", &data, "-U", "admin", "--pwfile", &password_file, "-E", "UTF8", "--locale=C.UTF-8",
-                "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync",
+                "-D",
+                &data,
+                "-U",
+                "admin",
+                "--pwfile",
+                &password_file,
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "--auth-local=trust",
+                "--auth-host=scram-sha-256",
+                "--no-sync",
             ],
         );
         let options = format!(
@@ -73,7 +83,12 @@ impl Server {
             }
             None => Command::new(program),
         };
-        command.args(args).current_dir("/tmp").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(args)
+            .current_dir("/tmp")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         assert!(command.status().unwrap().success(), "{args:?}");
     }
 
@@ -105,9 +120,11 @@ impl Server {
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), sql).unwrap();
-        self.client("psql", database, &[
-            "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", file.path().to_str().unwrap(),
-        ])
+        self.client(
+            "psql",
+            database,
+            &["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", file.path().to_str().unwrap()],
+        )
     }
 
     /// A program of the vendor's, by the socket.
@@ -229,10 +246,11 @@ CREATE VIEW both_views AS SELECT id, E'back\\slash''s' AS text FROM orders;
 CREATE MATERIALIZED VIEW totals AS SELECT count(*) AS n FROM orders;
 CREATE FUNCTION evil() RETURNS text LANGUAGE plpgsql AS $fn$
 BEGIN
-  -- the next lines look like the dump's own
+  /* The next lines look like the dump's own.
 COPY public.orders (id) FROM stdin;
 \.
 COMMIT;
+*/
   RETURN $a$ $$ \. $a$;
 END $fn$;
 CREATE FUNCTION atomic() RETURNS integer LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;

@@ -56,7 +56,10 @@ async fn success_without_the_end_of_the_format_is_incomplete() {
         (Format::Custom, "exit 0"),
         (Format::Custom, "echo hello; exit 0"),
         (Format::Directory { jobs: 1 }, "exit 0"),
-        (Format::Directory { jobs: 1 }, "for a in \"$@\"; do case $a in --file=*) mkdir \"${a#--file=}\";; esac; done"),
+        (
+            Format::Directory { jobs: 1 },
+            "for a in \"$@\"; do case $a in --file=*) mkdir \"${a#--file=}\";; esac; done",
+        ),
     ] {
         let folder = with_fake_dump(&server, "99.1", body);
         let dump = server.dump("postgres").client_dir(folder.path()).format(format);
@@ -70,7 +73,8 @@ async fn success_without_the_end_of_the_format_is_incomplete() {
 #[tokio::test]
 async fn a_tool_that_fails_after_some_bytes_says_why() {
     let server = Server::start();
-    let body = "echo '-- PostgreSQL database dump complete'; echo 'pg_dump: error: out of cheese' >&2; exit 3";
+    let body =
+        "echo '-- PostgreSQL database dump complete'; echo 'pg_dump: error: out of cheese' >&2; exit 3";
     let folder = with_fake_dump(&server, "99.1", body);
     let dump = server.dump("postgres").client_dir(folder.path());
     let items: Vec<_> = dump.dump().await.unwrap().body.collect().await;

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn run(script: &str, major: u32, cut: usize) -> Result<String> {
-    let mut filter = ScriptFilter::new(major);
+    let mut filter = ScriptFilter::new(major, Atomic::OneTransaction);
     let mut out = Vec::new();
     for chunk in script.as_bytes().chunks(cut) {
         out.extend_from_slice(&filter.update(chunk)?);
@@ -79,6 +79,15 @@ fn only_top_level_lines_are_left_out() {
     for major in [15, 17] {
         assert_eq!(run(DUMP, major, usize::MAX).unwrap(), expected(major));
     }
+}
+
+#[test]
+fn large_objects_keep_their_own_transaction_where_there_is_no_other() {
+    let mut filter = ScriptFilter::new(17, Atomic::NotNeeded);
+    let out = filter.update(DUMP.as_bytes()).unwrap();
+    let out = String::from_utf8(out.into()).unwrap();
+    assert_eq!(out.lines().filter(|line| *line == "BEGIN;").count(), 5);
+    assert!(!out.contains("Uo5RtYcsxF"));
 }
 
 #[test]
