@@ -98,7 +98,7 @@ impl Environment {
             match (config.parameters.get(name), route) {
                 (Some(value), Route::Env(variable)) => set.push((variable, value.clone())),
                 (Some(value), Route::ServiceFile) => {
-                    service_file.push_str(&format!("{name}={}\n", value.expose()));
+                    service_file.extend([name, "=", value.expose(), "\n"]);
                     if *name == "sslpassword" {
                         redact.push(value.clone());
                     }

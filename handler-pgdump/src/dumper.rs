@@ -231,7 +231,7 @@ impl PgDump {
         }
         let mut source = SourceInfo::new(facts.database);
         source.location = self.config.location();
-        source.tool = Program::PgDump.name().to_owned();
+        Program::PgDump.name().clone_into(&mut source.tool);
         source.tool_version.clone_from(&client.printed);
         source.server_version = facts.version;
         source.size_bytes = facts.size_bytes;

@@ -188,9 +188,9 @@ impl PgRestore {
                 .with_context("tables", facts.tables)
                 .with_context("objects", facts.objects));
         }
-        let run = run::Run { restore: self, client, format: options.format, target: look.version };
+        let run = run::Run { settings: self, client, format: options.format, target: look.version };
         if empty && self.jobs == 1 {
-            let warnings = run.into_database(&self.config, run::Atomic::OneTransaction, body).await?;
+            let warnings = run.restore(&self.config, run::Atomic::OneTransaction, body).await?;
             let inventory = count::rows(&look.server).await?;
             let mut outcome = RestoreOutcome::new(inventory);
             outcome.warnings = warnings;
@@ -211,7 +211,7 @@ impl PgRestore {
         let beside = target::create(&maintenance, name, "restoring", like).await?;
         let restored = async {
             let config = self.config.with_database(beside.name());
-            let warnings = run.into_database(&config, run::Atomic::NotNeeded, body).await?;
+            let warnings = run.restore(&config, run::Atomic::NotNeeded, body).await?;
             let inventory = count::rows(&look.server.at(beside.name())).await?;
             Ok::<_, Error>((warnings, inventory))
         };
@@ -257,7 +257,7 @@ impl Restorer for PgRestore {
             let client = self.client(&needs).await?;
             let mut target = TargetInfo::new(self.config.database());
             target.location = self.config.location();
-            target.tool = Program::Psql.name().to_owned();
+            Program::Psql.name().clone_into(&mut target.tool);
             target.tool_version = client.printed;
             target.server_version = look.printed;
             target.exists = look.facts.is_some();

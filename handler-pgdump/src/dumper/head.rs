@@ -39,10 +39,11 @@ mod tests {
         require(ByteStream::new(futures::stream::iter(items)), b"PGDMP").collect_bytes(100).await
     }
 
+    const BAD: &[&[&[u8]]] = &[&[], &[b"PGD"], &[b"-- Post", b"greSQL"]];
+
     #[tokio::test]
     async fn an_archive_is_known_however_it_is_cut() {
         assert_eq!(run(&[b"PG", b"", b"DMPxy", b"z"]).await.unwrap(), b"PGDMPxyz".as_ref());
-        const BAD: &[&[&[u8]]] = &[&[], &[b"PGD"], &[b"-- Post", b"greSQL"]];
         for bad in BAD {
             assert_eq!(run(bad).await.unwrap_err().kind(), ErrorKind::Incomplete);
         }

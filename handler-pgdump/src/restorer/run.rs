@@ -37,7 +37,7 @@ pub(super) enum Atomic {
 
 /// One restore.
 pub(super) struct Run<'a> {
-    pub(super) restore: &'a PgRestore,
+    pub(super) settings: &'a PgRestore,
     pub(super) client: Client,
     pub(super) format: String,
     pub(super) target: Version,
@@ -45,7 +45,7 @@ pub(super) struct Run<'a> {
 
 impl Run<'_> {
     /// Restores `body` into the database that `config` names, and returns what the tool warned of.
-    pub(super) async fn into_database(
+    pub(super) async fn restore(
         &self,
         config: &PgConfig,
         atomic: Atomic,
@@ -96,56 +96,56 @@ impl Run<'_> {
     }
 
     async fn custom(&self, config: &PgConfig, atomic: Atomic, body: ByteStream) -> Result<ToolOutput> {
-        if self.restore.jobs == 1 {
-            let tool = self.tool(Program::PgRestore, config, self.archive_args(atomic)).await?;
+        if self.settings.jobs == 1 {
+            let tool = self.tool(Program::PgRestore, config, archive_args(atomic)).await?;
             return tool.feed(with_last_chunk_held(body), OUTPUT_LIMIT).await;
         }
-        let staging = Staging::create("backup-pg-restore-", self.restore.staging.clone()).await?;
+        let staging = Staging::create("backup-pg-restore-", self.settings.staging.clone()).await?;
         let archive = staging.content();
         unpack::copy(body, &archive).await?;
-        let done = self.from_path(config, atomic, &archive).await;
+        let done = self.archive_at(config, atomic, &archive).await;
         staging.remove().await?;
         done
     }
 
     async fn directory(&self, config: &PgConfig, atomic: Atomic, body: ByteStream) -> Result<ToolOutput> {
-        let staging = Staging::create("backup-pg-restore-", self.restore.staging.clone()).await?;
+        let staging = Staging::create("backup-pg-restore-", self.settings.staging.clone()).await?;
         let folder = staging.content();
         unpack::unpack(body, &folder).await?;
-        let done = self.from_path(config, atomic, &folder).await;
+        let done = self.archive_at(config, atomic, &folder).await;
         staging.remove().await?;
         done
     }
 
-    async fn from_path(&self, config: &PgConfig, atomic: Atomic, path: &Path) -> Result<ToolOutput> {
-        let mut args = self.archive_args(atomic);
-        if self.restore.jobs > 1 {
-            args.push(format!("--jobs={}", self.restore.jobs));
+    async fn archive_at(&self, config: &PgConfig, atomic: Atomic, path: &Path) -> Result<ToolOutput> {
+        let mut args = archive_args(atomic);
+        if self.settings.jobs > 1 {
+            args.push(format!("--jobs={}", self.settings.jobs));
         }
         args.push(path.display().to_string());
         let tool = self.tool(Program::PgRestore, config, args).await?;
         tool.output(OUTPUT_LIMIT).await
     }
 
-    fn archive_args(&self, atomic: Atomic) -> Vec<String> {
-        let mut args = vec!["--no-password".to_owned(), "--exit-on-error".to_owned()];
-        if atomic == Atomic::OneTransaction {
-            args.push("--single-transaction".to_owned());
-        }
-        // Names no database, so that PGDATABASE is used, where no name is read as a connection string.
-        args.push("--dbname=".to_owned());
-        args
-    }
-
     async fn tool(&self, program: Program, config: &PgConfig, args: Vec<String>) -> Result<Tool> {
         let tool = command::client(program.name(), self.client.path(program), config, args)
             .await?
-            .idle_timeout(self.restore.idle_timeout);
-        Ok(match self.restore.total_timeout {
+            .idle_timeout(self.settings.idle_timeout);
+        Ok(match self.settings.total_timeout {
             Some(limit) => tool.total_timeout(limit),
             None => tool,
         })
     }
+}
+
+fn archive_args(atomic: Atomic) -> Vec<String> {
+    let mut args = vec!["--no-password".to_owned(), "--exit-on-error".to_owned()];
+    if atomic == Atomic::OneTransaction {
+        args.push("--single-transaction".to_owned());
+    }
+    // Names no database, so that PGDATABASE is used, where no name is read as a connection string.
+    args.push("--dbname=".to_owned());
+    args
 }
 
 /// The body without what must not be run, then `last`, once the body has ended cleanly.

@@ -117,7 +117,7 @@ mod tests {
             let mut header = tar::Header::new_gnu();
             // Written past the checks of the writing side.
             header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-            header.set_size(if kind.is_file() { 1 } else { 0 });
+            header.set_size(u64::from(kind.is_file()));
             header.set_entry_type(*kind);
             header.set_cksum();
             builder.append(&header, if kind.is_file() { &b"x"[..] } else { &b""[..] }).unwrap();

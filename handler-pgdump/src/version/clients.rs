@@ -147,13 +147,13 @@ impl Installed {
             return file(folder, program).is_file().then(|| folder.clone()).into_iter().collect();
         }
         let mut folders: Vec<PathBuf> = Vec::new();
-        let listed = PLACES.iter().flat_map(|place| subfolders(place));
+        let listed = PLACES.iter().flat_map(subfolders);
         let path = std::env::var_os("PATH").unwrap_or_default();
         let in_path: Vec<_> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
         for folder in listed.chain(in_path) {
             let program = file(&folder, program);
             let wrapped = std::fs::canonicalize(&program).is_ok_and(|real| real.ends_with("pg_wrapper"));
-            if program.is_file() && !(wrapped && !folders.is_empty()) && !folders.contains(&folder) {
+            if program.is_file() && (folders.is_empty() || !wrapped) && !folders.contains(&folder) {
                 folders.push(folder);
             }
         }

@@ -35,7 +35,7 @@ fn equal_but_bytes(found: &Inventory, expected: &Inventory) {
 
 #[tokio::test]
 async fn every_format_comes_back_equal_into_new_empty_and_replaced_databases() {
-    let server = Server::start();
+    let server = Server::shared().await;
     let name = "we=ird 'q\"; ü x";
     server.fill(name, 2000);
     let before = server.stock_dump(name);
@@ -66,7 +66,7 @@ async fn every_format_comes_back_equal_into_new_empty_and_replaced_databases() {
                 assert_eq!(outcome.warnings, Vec::<String>::new(), "{case}");
                 let after = server.stock_dump(target);
                 assert!(after == before, "{case}");
-                assert_eq!(server.leftovers(), Vec::<String>::new(), "{case}");
+                assert_eq!(server.leftovers(target), Vec::<String>::new(), "{case}");
                 server.sql("postgres", &format!("DROP DATABASE {}", quoted(target)));
             }
         }
@@ -75,16 +75,16 @@ async fn every_format_comes_back_equal_into_new_empty_and_replaced_databases() {
 
 #[tokio::test]
 async fn stock_tools_open_what_was_dumped() {
-    let server = Server::start();
-    server.fill("db", 10);
+    let server = Server::shared().await;
+    server.fill("stock", 10);
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.dump"), whole(&server.dump("db").format(Format::Custom)).await)
+    std::fs::write(folder.path().join("a.dump"), whole(&server.dump("stock").format(Format::Custom)).await)
         .unwrap();
     let archive = folder.path().join("a.dump").to_str().unwrap().to_owned();
-    assert!(server.client("pg_restore", "db", &["-l", &archive]).contains("TABLE DATA public orders"));
+    assert!(server.client("pg_restore", "stock", &["-l", &archive]).contains("TABLE DATA public orders"));
 
-    let tar = whole(&server.dump("db").format(Format::Directory { jobs: 1 })).await;
-    let again = whole(&server.dump("db").format(Format::Directory { jobs: 1 })).await;
+    let tar = whole(&server.dump("stock").format(Format::Directory { jobs: 1 })).await;
+    let again = whole(&server.dump("stock").format(Format::Directory { jobs: 1 })).await;
     let names = |bytes: &Bytes| {
         let mut archive = tar::Archive::new(bytes.as_ref());
         let names: Vec<_> =
@@ -95,26 +95,28 @@ async fn stock_tools_open_what_was_dumped() {
     assert!(names(&tar).is_sorted());
     let unpacked = folder.path().join("d");
     tar::Archive::new(tar.as_ref()).unpack(&unpacked).unwrap();
-    assert!(server.client("pg_restore", "db", &["-l", unpacked.to_str().unwrap()]).contains("public orders"));
+    assert!(
+        server.client("pg_restore", "stock", &["-l", unpacked.to_str().unwrap()]).contains("public orders")
+    );
 }
 
 #[tokio::test]
 async fn rows_as_inserts_and_definitions_alone_come_back_too() {
-    let server = Server::start();
-    server.fill("db", 20);
-    let before = server.stock_dump("db");
-    let dump = server.dump("db").rows(Rows::ColumnInserts);
+    let server = Server::shared().await;
+    server.fill("rows", 20);
+    let before = server.stock_dump("rows");
+    let dump = server.dump("rows").rows(Rows::ColumnInserts);
     let outcome = server
-        .restore("inserts")
+        .restore("rows_inserts")
         .restore(ByteStream::from(whole(&dump).await), options(Format::Plain))
         .await
         .unwrap();
     assert_eq!(outcome.inventory.table("public.orders").unwrap().rows, 20);
-    assert!(server.stock_dump("inserts") == before);
+    assert!(server.stock_dump("rows_inserts") == before);
 
-    let dump = server.dump("db").content(Content::SchemaOnly).format(Format::Custom);
+    let dump = server.dump("rows").content(Content::SchemaOnly).format(Format::Custom);
     let outcome = server
-        .restore("empty")
+        .restore("rows_empty")
         .restore(ByteStream::from(whole(&dump).await), options(Format::Custom))
         .await
         .unwrap();
@@ -124,17 +126,17 @@ async fn rows_as_inserts_and_definitions_alone_come_back_too() {
 
 #[tokio::test]
 async fn the_probe_says_what_is_there_and_changes_nothing() {
-    let server = Server::start();
-    server.fill("db", 5);
-    let source = server.dump("db").probe().await.unwrap();
-    assert_eq!(source.database, "db");
-    assert_eq!(source.location, format!("127.0.0.1:{}", server.port));
+    let server = Server::shared().await;
+    server.fill("probed", 5);
+    let source = server.dump("probed").probe().await.unwrap();
+    assert_eq!(source.database, "probed");
+    assert_eq!(source.location, format!("127.0.0.1:{}", server.port()));
     assert_eq!(source.encoding.as_deref(), Some("UTF8"));
     assert!(source.size_bytes.unwrap() > 1_000_000);
     assert!(source.tool_version.starts_with("pg_dump (PostgreSQL)"), "{source:?}");
     assert!(source.extensions.iter().any(|extension| extension.starts_with("plpgsql ")), "{source:?}");
 
-    let target = server.restore("db").probe().await.unwrap();
+    let target = server.restore("probed").probe().await.unwrap();
     assert!(target.exists && target.tables > 5, "{target:?}");
     let target = server.restore("nowhere").probe().await.unwrap();
     assert!(!target.exists && target.server_version == source.server_version, "{target:?}");
@@ -143,7 +145,7 @@ async fn the_probe_says_what_is_there_and_changes_nothing() {
 
 #[tokio::test]
 async fn roles_come_as_a_companion() {
-    let server = Server::start();
+    let server = Server::shared().await;
     server.sql("postgres", "CREATE ROLE teller LOGIN PASSWORD 'x'");
     for (globals, hashes) in [(Globals::WithPasswords, true), (Globals::WithoutPasswords, false)] {
         let mut dump = server.dump("postgres").globals(globals).dump().await.unwrap();
@@ -161,30 +163,30 @@ async fn roles_come_as_a_companion() {
 
 #[tokio::test]
 async fn two_dumps_run_at_once() {
-    let server = Server::start();
-    server.fill("db", 500);
-    let dump = server.dump("db");
+    let server = Server::shared().await;
+    server.fill("twice", 500);
+    let dump = server.dump("twice");
     let (one, two) = tokio::join!(whole(&dump), whole(&dump));
     assert_eq!(scanned(&one), scanned(&two));
 }
 
 #[tokio::test]
 async fn a_scratch_takes_a_restore_and_is_gone_after_close_and_after_drop() {
-    let server = Server::start();
-    server.fill("db", 50);
-    let bytes = whole(&server.dump("db")).await;
-    let restore: PgRestore = server.restore("db");
+    let server = Server::shared().await;
+    server.fill("scratched", 50);
+    let bytes = whole(&server.dump("scratched")).await;
+    let restore: PgRestore = server.restore("scratched");
     let scratch = restore.scratch().await.unwrap();
-    assert_eq!(server.leftovers().len(), 1);
+    assert_eq!(server.leftovers("scratched").len(), 1);
     let outcome =
         scratch.restorer().restore(ByteStream::from(bytes.clone()), options(Format::Plain)).await.unwrap();
     assert_eq!(outcome.inventory, scratch.inventory().await.unwrap());
     assert_eq!(outcome.inventory.table("public.orders").unwrap().rows, 50);
     scratch.close().await.unwrap();
-    assert_eq!(server.leftovers(), Vec::<String>::new());
+    assert_eq!(server.leftovers("scratched"), Vec::<String>::new());
 
     let scratch = restore.scratch().await.unwrap();
-    assert_eq!(server.leftovers().len(), 1);
+    assert_eq!(server.leftovers("scratched").len(), 1);
     drop(scratch);
-    assert_eq!(server.leftovers(), Vec::<String>::new());
+    assert_eq!(server.leftovers("scratched"), Vec::<String>::new());
 }

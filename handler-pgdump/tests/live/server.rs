@@ -1,107 +1,38 @@
-//! A PostgreSQL server of our own, in a temporary folder, with the fixtures of these tests.
+//! A PostgreSQL server of our own, with the fixtures of these tests.
 
 use std::{
-    path::PathBuf,
+    ops::Deref,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
+use backup_core::testkit::postgres::PrivatePostgres;
 use handler_pgdump::{PgConfig, PgDump, PgRestore};
 
-/// Hard for shells, connection strings, password files and `psql` alike.
-pub const PASSWORD: &str = "p@ss/w%rd'\" `$(x)\\:ü";
+/// A server, and what these tests ask of it; each test has databases of its own.
+pub enum Server {
+    Shared(&'static PrivatePostgres),
+    Own(PrivatePostgres),
+}
 
-/// A server, stopped when this is dropped.
-pub struct Server {
-    pub folder: tempfile::TempDir,
-    pub port: u16,
-    programs: PathBuf,
-    user: Option<String>,
+impl Deref for Server {
+    type Target = PrivatePostgres;
+
+    fn deref(&self) -> &PrivatePostgres {
+        match self {
+            Self::Shared(server) => server,
+            Self::Own(server) => server,
+        }
+    }
 }
 
 impl Server {
-    pub fn start() -> Self {
-        let programs = newest_programs();
-        let folder = tempfile::Builder::new().prefix("pgt").tempdir_in("/tmp").unwrap();
-        let user = (run_plain("id", &["-u"]).trim() == "0").then(|| "postgres".to_owned());
-        if let Some(user) = &user {
-            run_plain("chown", &[user, folder.path().to_str().unwrap()]);
-        }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self { folder, port, programs, user };
-        let data = server.data();
-        let password_file = server.folder.path().join("pw");
-        std::fs::write(&password_file, format!("{PASSWORD}\n")).unwrap();
-        let password_file = password_file.to_str().unwrap().to_owned();
-        server.run_as_owner(
-            "initdb",
-            &[
-                "-D",
-                &data,
-                "-U",
-                "admin",
-                "--pwfile",
-                &password_file,
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-                "--auth-local=trust",
-                "--auth-host=scram-sha-256",
-                "--no-sync",
-            ],
-        );
-        let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c fsync=off \
-             -c max_connections=40",
-            server.folder.path().display()
-        );
-        let log = format!("{}/log", server.folder.path().display());
-        server.run_as_owner("pg_ctl", &["-D", &data, "-o", &options, "-l", &log, "-w", "-t", "120", "start"]);
-        server
+    pub async fn shared() -> Self {
+        Self::Shared(PrivatePostgres::shared().await)
     }
 
-    fn data(&self) -> String {
-        format!("{}/data", self.folder.path().display())
-    }
-
-    pub fn programs(&self) -> &PathBuf {
-        &self.programs
-    }
-
-    fn run_as_owner(&self, program: &str, args: &[&str]) {
-        let program = self.programs.join(program);
-        let mut command = match &self.user {
-            Some(user) => {
-                let mut command = Command::new("setpriv");
-                command.args([
-                    &format!("--reuid={user}"),
-                    &format!("--regid={user}"),
-                    "--init-groups",
-                    program.to_str().unwrap(),
-                ]);
-                command
-            }
-            None => Command::new(program),
-        };
-        command
-            .args(args)
-            .current_dir("/tmp")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        assert!(command.status().unwrap().success(), "{args:?}");
-    }
-
-    pub fn stop(&self, mode: &str) {
-        self.run_as_owner("pg_ctl", &["-D", &self.data(), "-m", mode, "-w", "stop"]);
-    }
-
-    /// By TCP, with the password.
-    pub fn url(&self, database: &str) -> String {
-        let encode = |text: &str| {
-            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-        };
-        format!("postgresql://admin:{}@127.0.0.1:{}/{}", encode(PASSWORD), self.port, encode(database))
+    pub async fn start() -> Self {
+        Self::Own(PrivatePostgres::start().await)
     }
 
     pub fn config(&self, database: &str) -> PgConfig {
@@ -116,7 +47,7 @@ impl Server {
         PgRestore::new(self.config(database))
     }
 
-    /// Runs `sql`, by the socket, and returns what it prints.
+    /// Runs `sql` and returns what it prints.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), sql).unwrap();
@@ -127,13 +58,14 @@ impl Server {
         )
     }
 
-    /// A program of the vendor's, by the socket.
+    /// A program of the vendor's.
     pub fn client(&self, program: &str, database: &str, args: &[&str]) -> String {
-        let output = Command::new(self.programs.join(program))
+        let output = Command::new(self.bin(program))
             .args(args)
-            .env("PGHOST", self.folder.path())
-            .env("PGPORT", self.port.to_string())
-            .env("PGUSER", "admin")
+            .env("PGHOST", self.host())
+            .env("PGPORT", self.port().to_string())
+            .env("PGUSER", self.superuser())
+            .env("PGPASSWORD", self.password().expose())
             .env("PGDATABASE", database)
             .env("PGCLIENTENCODING", "UTF8")
             .stdin(Stdio::null())
@@ -159,10 +91,11 @@ impl Server {
         names.lines().map(str::to_owned).collect()
     }
 
-    /// Whether a database was left behind by a restore or a rehearsal.
-    pub fn leftovers(&self) -> Vec<String> {
-        let left = |name: &String| {
-            ["_restoring_", "_replaced_", "_rehearsal_"].iter().any(|part| name.contains(part))
+    /// The databases that a restore or a rehearsal of `name` left behind.
+    pub fn leftovers(&self, name: &str) -> Vec<String> {
+        let left = |other: &String| {
+            let parts = ["_restoring_", "_replaced_", "_rehearsal_"];
+            other.starts_with(name) && parts.iter().any(|part| other.contains(part))
         };
         self.databases().into_iter().filter(left).collect()
     }
@@ -183,31 +116,8 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        if self.folder.path().join("data/postmaster.pid").exists() {
-            self.stop("immediate");
-        }
-    }
-}
-
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn newest_programs() -> PathBuf {
-    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
-        .unwrap_or_default();
-    found.retain(|folder| folder.join("initdb").exists());
-    found.sort();
-    found.pop().expect("these tests start a PostgreSQL server: install the package postgresql")
-}
-
-fn run_plain(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).output().unwrap();
-    assert!(output.status.success(), "{program} {args:?}");
-    String::from_utf8(output.stdout).unwrap()
 }
 
 const FIXTURE: &str = r#"

@@ -2,6 +2,7 @@
 
 use backup_core::{ByteStream, Error, ErrorKind, OnExisting, RestoreOptions, Restorer};
 use bytes::Bytes;
+use futures::StreamExt;
 use handler_pgdump::Format;
 
 use crate::{
@@ -18,7 +19,7 @@ fn cut_off(bytes: &Bytes) -> ByteStream {
 
 #[tokio::test]
 async fn a_target_that_is_not_empty_is_refused_and_not_touched() {
-    let server = Server::start();
+    let server = Server::shared().await;
     for content in [
         "CREATE TABLE t AS SELECT 1 AS a",
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
@@ -26,67 +27,67 @@ async fn a_target_that_is_not_empty_is_refused_and_not_touched() {
         "CREATE TYPE e AS ENUM ('a')",
         "SELECT lo_create(0)",
     ] {
-        server.sql("postgres", "DROP DATABASE IF EXISTS target");
-        server.create("target");
-        server.sql("target", content);
+        server.sql("postgres", "DROP DATABASE IF EXISTS refused");
+        server.create("refused");
+        server.sql("refused", content);
         let body = ByteStream::new(futures::stream::once(async { panic!("the body must not be read") }));
-        let err = server.restore("target").restore(body, RestoreOptions::new("plain")).await.unwrap_err();
+        let err = server.restore("refused").restore(body, RestoreOptions::new("plain")).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::TargetNotEmpty, "{content}: {err:?}");
     }
 }
 
 #[tokio::test]
 async fn a_body_that_ends_in_an_error_is_never_committed() {
-    let server = Server::start();
-    server.fill("source", 300);
+    let server = Server::shared().await;
+    server.fill("cut_source", 300);
     for format in [Format::Plain, Format::Custom, Format::Directory { jobs: 1 }] {
-        let bytes = whole(&server.dump("source").format(format)).await;
-        server.create("empty");
-        server.create("full");
-        server.sql("full", "CREATE TABLE old AS SELECT 42 AS a");
-        for target in ["new", "empty", "full"] {
+        let bytes = whole(&server.dump("cut_source").format(format)).await;
+        server.create("cut_empty");
+        server.create("cut_full");
+        server.sql("cut_full", "CREATE TABLE old AS SELECT 42 AS a");
+        for target in ["cut_new", "cut_empty", "cut_full"] {
             // Every byte arrives; that the digest is wrong is known only then.
             let options = options(format).with_on_existing(OnExisting::Replace);
             let err = server.restore(target).restore(cut_off(&bytes), options).await.unwrap_err();
             assert_eq!(err.kind(), ErrorKind::Corrupt, "{format:?} {target}: {err:?}");
             assert_eq!(err.message(), "digest does not match");
         }
-        assert!(!server.databases().contains(&"new".to_owned()));
+        assert!(!server.databases().contains(&"cut_new".to_owned()));
         let objects = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
-        assert_eq!(server.sql("empty", objects).trim(), "0", "{format:?}");
-        assert_eq!(server.sql("empty", "SELECT count(*) FROM pg_largeobject_metadata").trim(), "0");
-        assert_eq!(server.sql("full", "SELECT a FROM old").trim(), "42", "{format:?}");
-        assert_eq!(server.leftovers(), Vec::<String>::new());
-        server.sql("postgres", "DROP DATABASE empty");
-        server.sql("postgres", "DROP DATABASE \"full\"");
+        assert_eq!(server.sql("cut_empty", objects).trim(), "0", "{format:?}");
+        assert_eq!(server.sql("cut_empty", "SELECT count(*) FROM pg_largeobject_metadata").trim(), "0");
+        assert_eq!(server.sql("cut_full", "SELECT a FROM old").trim(), "42", "{format:?}");
+        assert_eq!(server.leftovers("cut_"), Vec::<String>::new());
+        server.sql("postgres", "DROP DATABASE cut_empty");
+        server.sql("postgres", "DROP DATABASE cut_full");
     }
 }
 
 #[tokio::test]
 async fn an_error_in_the_middle_stops_names_its_line_and_leaves_nothing() {
-    let server = Server::start();
-    server.create("empty");
-    server.create("full");
-    server.sql("full", "CREATE TABLE old AS SELECT 42 AS a");
+    let server = Server::shared().await;
+    server.create("mid_empty");
+    server.create("mid_full");
+    server.sql("mid_full", "CREATE TABLE old AS SELECT 42 AS a");
     // As `pg_dump` writes large objects: with a commit of its own before the failure.
     let dump = "CREATE TABLE t (a int);\nBEGIN;\nSELECT lo_create(0);\nCOMMIT;\nINSERT INTO nowhere VALUES (1);\nCREATE TABLE u ();\n";
-    for target in ["new", "empty", "full"] {
+    for target in ["mid_new", "mid_empty", "mid_full"] {
         let options = RestoreOptions::new("plain").with_on_existing(OnExisting::Replace);
         let body = ByteStream::from(Bytes::from_static(dump.as_bytes()));
         let err = server.restore(target).restore(body, options).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::ToolFailed, "{err:?}");
         assert!(err.to_string().contains("psql:<stdin>:5: ERROR"), "{err}");
     }
-    assert!(!server.databases().contains(&"new".to_owned()));
-    assert_eq!(server.sql("empty", "SELECT count(*) FROM pg_largeobject_metadata").trim(), "0");
-    assert_eq!(server.sql("empty", "SELECT to_regclass('t') IS NULL").trim(), "t");
-    assert_eq!(server.sql("full", "SELECT a FROM old").trim(), "42");
-    assert_eq!(server.leftovers(), Vec::<String>::new());
+    assert!(!server.databases().contains(&"mid_new".to_owned()));
+    assert_eq!(server.sql("mid_empty", "SELECT count(*) FROM pg_largeobject_metadata").trim(), "0");
+    assert_eq!(server.sql("mid_empty", "SELECT to_regclass('t') IS NULL").trim(), "t");
+    assert_eq!(server.sql("mid_full", "SELECT a FROM old").trim(), "42");
+    assert_eq!(server.leftovers("mid_"), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_hostile_dump_runs_no_command() {
-    let server = Server::start();
+    let server = Server::shared().await;
     let folder = tempfile::tempdir().unwrap();
     let touched = folder.path().join("touched");
     for hostile in [
@@ -96,7 +97,7 @@ async fn a_hostile_dump_runs_no_command() {
         format!("COPY (SELECT 1) TO stdout \\g |touch {0}\n", touched.display()),
     ] {
         let body = ByteStream::from(Bytes::from(hostile.clone()));
-        let err = server.restore("new").restore(body, RestoreOptions::new("plain")).await.unwrap_err();
+        let err = server.restore("hostile").restore(body, RestoreOptions::new("plain")).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Corrupt, "{hostile}: {err:?}");
         assert!(!touched.exists(), "{hostile}");
     }
@@ -104,7 +105,7 @@ async fn a_hostile_dump_runs_no_command() {
 
 #[tokio::test]
 async fn a_replaced_database_keeps_its_owner_grants_and_settings() {
-    let server = Server::start();
+    let server = Server::shared().await;
     server.sql(
         "postgres",
         "CREATE ROLE keeper; CREATE ROLE guest;
@@ -115,39 +116,46 @@ async fn a_replaced_database_keeps_its_owner_grants_and_settings() {
          ALTER ROLE guest IN DATABASE kept SET work_mem TO '9MB'; COMMENT ON DATABASE kept IS 'it''s kept'",
     );
     server.sql("kept", "CREATE TABLE old ()");
-    server.fill("source", 10);
+    server.fill("kept_source", 10);
     let question = "SELECT pg_get_userbyid(datdba), datconnlimit, encoding, datcollate,
          (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(datacl) a), shobj_description(oid, 'pg_database'),
          (SELECT string_agg(setrole::regrole || ' ' || setconfig::text, ' ' ORDER BY setrole) FROM pg_db_role_setting WHERE setdatabase = d.oid)
          FROM pg_database d WHERE datname = 'kept'";
     let before = server.sql("postgres", question);
     assert!(before.contains("Odd Name") && before.contains("keeper"), "{before}");
-    let bytes = whole(&server.dump("source")).await;
-    // A client that is connected all the time does not hinder it.
-    let busy = server.dump("kept");
+    let bytes = whole(&server.dump("kept_source")).await;
+    // A client that is connected does not hinder it.
+    let server_too = Server::shared().await;
+    let busy = std::thread::spawn(move || {
+        std::panic::catch_unwind(|| server_too.sql("kept", "SELECT pg_sleep(600)")).is_err()
+    });
+    server
+        .wait_for(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND datname = 'kept'",
+            "1",
+        )
+        .await;
     let options = RestoreOptions::new("plain").with_on_existing(OnExisting::Replace);
     server.restore("kept").restore(ByteStream::from(bytes), options).await.unwrap();
-    drop(busy);
+    assert!(busy.join().unwrap(), "the old session must have been ended");
     assert_eq!(server.sql("postgres", question), before);
     assert_eq!(server.sql("kept", "SELECT to_regclass('public.old') IS NULL").trim(), "t");
     assert_eq!(server.sql("kept", "SELECT count(*) FROM public.orders").trim(), "10");
-    assert_eq!(server.leftovers(), Vec::<String>::new());
+    assert_eq!(server.leftovers("kept"), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_dropped_restore_leaves_nothing_behind() {
-    let server = Server::start();
-    server.fill("source", 10);
-    let bytes = whole(&server.dump("source")).await;
-    let restore = server.restore("new");
+    let server = Server::shared().await;
+    server.fill("dropped_source", 10);
+    let bytes = whole(&server.dump("dropped_source")).await;
+    let restore = server.restore("dropped_new");
     let body = ByteStream::new(futures::stream::iter([Ok(bytes)]).chain(futures::stream::pending()));
     let running = restore.restore(body, RestoreOptions::new("plain"));
     tokio::select! {
-        _ = running => panic!("the body has no end"),
-        () = server.wait_for("SELECT count(*) FROM pg_database WHERE datname LIKE 'new_restoring_%'", "1") => {}
+        done = running => panic!("the body has no end: {done:?}"),
+        () = server.wait_for("SELECT count(*) FROM pg_database WHERE datname LIKE 'dropped_new_restoring_%'", "1") => {}
     }
-    assert_eq!(server.leftovers(), Vec::<String>::new());
-    assert!(!server.databases().contains(&"new".to_owned()));
+    assert_eq!(server.leftovers("dropped_"), Vec::<String>::new());
+    assert!(!server.databases().contains(&"dropped_new".to_owned()));
 }
-
-use futures::StreamExt as _;

@@ -18,7 +18,7 @@ fn script(folder: &Path, name: &str, text: &str) {
 /// A folder with the real `psql` and a `pg_dump` that prints this version, then runs `body`.
 fn with_fake_dump(server: &Server, version: &str, body: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(server.programs().join("psql"), folder.path().join("psql")).unwrap();
+    std::os::unix::fs::symlink(server.bin("psql"), folder.path().join("psql")).unwrap();
     script(
         folder.path(),
         "pg_dump",
@@ -29,7 +29,7 @@ fn with_fake_dump(server: &Server, version: &str, body: &str) -> tempfile::TempD
 
 #[tokio::test]
 async fn a_missing_client_is_named_with_its_package() {
-    let server = Server::start();
+    let server = Server::shared().await;
     let nothing = tempfile::tempdir().unwrap();
     let err = server.dump("postgres").client_dir(nothing.path()).dump().await.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::ToolNotFound);
@@ -38,7 +38,7 @@ async fn a_missing_client_is_named_with_its_package() {
 
 #[tokio::test]
 async fn a_client_older_than_the_server_is_refused_before_the_first_byte() {
-    let server = Server::start();
+    let server = Server::shared().await;
     let folder = with_fake_dump(&server, "12.22", "echo never; exit 0");
     let err = server.dump("postgres").client_dir(folder.path()).dump().await.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::ToolVersion, "{err:?}");
@@ -48,7 +48,7 @@ async fn a_client_older_than_the_server_is_refused_before_the_first_byte() {
 
 #[tokio::test]
 async fn success_without_the_end_of_the_format_is_incomplete() {
-    let server = Server::start();
+    let server = Server::shared().await;
     for (format, body) in [
         (Format::Plain, "echo '-- PostgreSQL database dump'; echo 'SELECT 1;'; exit 0"),
         (Format::Plain, "exit 0"),
@@ -72,7 +72,7 @@ async fn success_without_the_end_of_the_format_is_incomplete() {
 
 #[tokio::test]
 async fn a_tool_that_fails_after_some_bytes_says_why() {
-    let server = Server::start();
+    let server = Server::shared().await;
     let body =
         "echo '-- PostgreSQL database dump complete'; echo 'pg_dump: error: out of cheese' >&2; exit 3";
     let folder = with_fake_dump(&server, "99.1", body);
@@ -85,7 +85,7 @@ async fn a_tool_that_fails_after_some_bytes_says_why() {
 
 #[tokio::test]
 async fn a_tool_that_hangs_is_ended() {
-    let server = Server::start();
+    let server = Server::shared().await;
     for (format, body) in [
         (Format::Plain, "echo x; sleep 600"),
         (Format::Custom, "printf PGDMP; sleep 600"),
@@ -105,10 +105,10 @@ async fn a_tool_that_hangs_is_ended() {
 
 #[tokio::test]
 async fn clients_that_a_hostile_dump_could_misuse_are_refused() {
-    let server = Server::start();
-    server.create("target");
+    let server = Server::shared().await;
+    server.create("old_client");
     let folder = tempfile::tempdir().unwrap();
-    let real = server.programs().join("psql");
+    let real = server.bin("psql");
     script(
         folder.path(),
         "psql",
@@ -118,7 +118,7 @@ async fn clients_that_a_hostile_dump_could_misuse_are_refused() {
         ),
     );
     let body = || ByteStream::from(Bytes::from_static(b"CREATE TABLE t (a int);\n"));
-    let restore = server.restore("target").client_dir(folder.path());
+    let restore = server.restore("old_client").client_dir(folder.path());
     let err = restore.restore(body(), RestoreOptions::new("plain")).await.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::ToolVersion, "{err:?}");
     assert!(err.suggestions()[0].contains("CVE-2025-8714"), "{err:?}");
