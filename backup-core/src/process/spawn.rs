@@ -45,6 +45,8 @@ pub(super) struct Running {
     events: mpsc::Receiver<FromTool>,
     tail: Arc<Mutex<Tail>>,
     drained: Option<oneshot::Receiver<()>>,
+    /// How the tool ended, until that was said.
+    ended: Option<io::Result<Ended>>,
     attendant: JoinHandle<()>,
 }
 
@@ -108,6 +110,7 @@ impl Running {
             events,
             tail,
             drained: Some(drained),
+            ended: None,
             attendant,
         })
     }
@@ -140,14 +143,18 @@ impl Running {
         if self.group.is_overdue() {
             return Err(self.overdue().await);
         }
-        match self.events.recv().await {
-            Some(FromTool::Chunk(chunk)) => Ok(Some(chunk)),
-            Some(FromTool::Ended(Ok(ended))) => {
-                self.last_messages().await;
-                self.judge(&ended).await.map(|()| None)
+        if self.ended.is_none() {
+            match self.events.recv().await {
+                Some(FromTool::Chunk(chunk)) => return Ok(Some(chunk)),
+                // Kept, as this call may be dropped while it waits for the last messages.
+                Some(FromTool::Ended(ended)) => self.ended = Some(ended),
+                None => return Err(self.fail(ErrorKind::Unexpected, "the thread that reads it died").await),
             }
-            Some(FromTool::Ended(Err(err))) => {
-                self.last_messages().await;
+        }
+        self.last_messages().await;
+        match self.ended.take() {
+            Some(Ok(ended)) => self.judge(&ended).await.map(|()| None),
+            Some(Err(err)) => {
                 Err(self.error(ErrorKind::ToolFailed, "its end cannot be followed").with_source(err))
             }
             None => Err(self.fail(ErrorKind::Unexpected, "the thread that reads it died").await),
@@ -230,8 +237,9 @@ impl Running {
 
     /// Waits until standard error was read to its end, unless something holds it open.
     async fn last_messages(&mut self) {
-        if let Some(drained) = self.drained.take() {
+        if let Some(drained) = &mut self.drained {
             let _or_held_open = time::timeout(GRACE, drained).await;
+            self.drained = None;
         }
     }
 }

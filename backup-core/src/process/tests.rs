@@ -407,3 +407,30 @@ async fn the_time_of_a_slow_body_is_not_the_tools() {
     let tool = sh("echo early; exec cat").idle_timeout(Duration::from_secs(1));
     assert_eq!(tool.feed(ByteStream::new(body), 100).await.unwrap().stdout, "early\nab");
 }
+
+#[tokio::test]
+async fn a_wait_that_is_dropped_at_any_point_loses_nothing() {
+    use futures::FutureExt;
+
+    for (script, status) in [("echo x; exit 0", ""), ("echo x; echo why >&2; exit 3", "exit 3")] {
+        // Standard error stays open for a moment after the tool's end, so that there is a wait for it.
+        let script = format!("setsid sleep 0.3 >/dev/null & {script}");
+        let mut running = Running::start(sh(script)).unwrap();
+        let mut stdout = BytesMut::new();
+        let ended = loop {
+            // Polled once and dropped, wherever it waits: for bytes, for the end, for the last messages.
+            match running.next_however_long().now_or_never() {
+                Some(Ok(Some(chunk))) => stdout.extend_from_slice(&chunk),
+                Some(Ok(None)) => break None,
+                Some(Err(err)) => break Some(err),
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(stdout, b"x\n".as_ref());
+        assert_eq!(ended.as_ref().map_or("", |err| context(err, "status")), status, "{ended:?}");
+        assert_eq!(
+            ended.as_ref().map_or("", |err| context(err, "stderr")),
+            if status.is_empty() { "" } else { "why" }
+        );
+    }
+}
