@@ -244,20 +244,20 @@ pub async fn two_dumps_at_once_are_both_whole(fixture: &DumperFixture) {
 
 /// Dropping the body early ends the tools and removes their files.
 pub async fn dropped_body_leaves_no_process_and_no_file(fixture: &DumperFixture) {
-    let before = fixture.temp_files();
+    let (before, earlier) = (fixture.temp_files(), Processes::below_this_one());
     let mut dump = start(fixture).await;
     dump.body.next().await.expect("the dump is not empty").expect("it starts well");
-    let at_work = Processes::below_this_one();
+    let at_work = Processes::below_this_one().without(&earlier);
     drop(dump);
     gone(fixture, &before, &at_work).await;
 }
 
 /// Dropping the future of `dump`, at whatever point, ends the tools and removes their files.
 pub async fn dropped_dump_leaves_no_process_and_no_file(fixture: &DumperFixture) {
-    let before = fixture.temp_files();
+    let (before, earlier) = (fixture.temp_files(), Processes::below_this_one());
     for wait in [0, 1, 3, 10, 30] {
         let dropped_or_done = tokio::time::timeout(Duration::from_millis(wait), fixture.dumper.dump()).await;
-        let at_work = Processes::below_this_one();
+        let at_work = Processes::below_this_one().without(&earlier);
         drop(dropped_or_done);
         gone(fixture, &before, &at_work).await;
     }

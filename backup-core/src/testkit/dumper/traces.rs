@@ -44,6 +44,13 @@ impl Processes {
         Self(below.into_iter().filter_map(|id| all.get(&id).map(|stat| (id, stat.started))).collect())
     }
 
+    /// Those that are not in `earlier`: a server that was there before the dump is no trace of it.
+    #[must_use]
+    pub fn without(mut self, earlier: &Self) -> Self {
+        self.0.retain(|process| !earlier.0.contains(process));
+        self
+    }
+
     /// Those that still exist, also as zombies that nobody waited for.
     #[must_use]
     pub fn alive(&self) -> Vec<u32> {
