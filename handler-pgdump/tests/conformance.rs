@@ -6,16 +6,23 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use backup_core::testkit::{
-    dumper::DumperFixture,
-    postgres::PrivatePostgres,
-    restorer::{FreshTarget, RestorerFixture},
+use async_trait::async_trait;
+use backup_core::{
+    Dump, Dumper, DumperInfo, Result, SourceInfo,
+    inventory::Inspector,
+    testkit::{
+        dumper::DumperFixture,
+        postgres::PrivatePostgres,
+        restorer::{FreshTarget, RestorerFixture},
+    },
 };
+use futures::StreamExt;
 use handler_pgdump::{Format, PgConfig, PgDump, PgRestore};
 use tokio::sync::OnceCell;
 
 /// More than lies in the pipes between the tool and its reader.
-const SHOP: &str = "CREATE TABLE orders (id integer PRIMARY KEY, note text); CREATE TABLE empty_table (a integer);
+const SHOP: &str =
+    "CREATE TABLE orders (id integer PRIMARY KEY, note text); CREATE TABLE empty_table (a integer);
     INSERT INTO orders SELECT i, repeat(md5(i::text), 3000) FROM generate_series(1, 120) i;";
 
 const BLOG: &str = "CREATE TABLE posts (text text); INSERT INTO posts VALUES ('hello'), ('world');";
@@ -56,19 +63,50 @@ async fn dumper(format: Format) -> DumperFixture {
 
 async fn restorer(format: Format) -> RestorerFixture {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let source = |config| Arc::new(PgDump::new(config).format(format));
+    let source = |config: PgConfig| {
+        Arc::new(Counted { plain: PgDump::new(config.clone()), dump: PgDump::new(config).format(format) })
+    };
     let (shop, blog) = (config("shop").await, config("blog").await);
     let target = || async {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("target {number}");
         // Every second one exists already, and is empty.
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             server().await.create_database(&name).await;
         }
         FreshTarget::new(Arc::new(PgRestore::new(config(&name).await)), ())
     };
-    RestorerFixture::new(source(shop), source(blog), target)
-        .with_secret(server().await.password().expose())
+    RestorerFixture::new(source(shop), source(blog), target).with_secret(server().await.password().expose())
+}
+
+/// An archive with the inventory of a plain dump of the same database: an archive does not show its own.
+#[derive(Debug)]
+struct Counted {
+    dump: PgDump,
+    plain: PgDump,
+}
+
+#[async_trait]
+impl Dumper for Counted {
+    fn info(&self) -> DumperInfo {
+        self.dump.info()
+    }
+
+    async fn probe(&self) -> Result<SourceInfo> {
+        self.dump.probe().await
+    }
+
+    async fn dump(&self) -> Result<Dump> {
+        let mut plain = self.plain.dump().await?.body;
+        let Inspector { mut tap, inventory } = Inspector::for_format("postgresql", "plain");
+        while let Some(chunk) = plain.next().await {
+            tap.update(&chunk?)?;
+        }
+        tap.finish()?;
+        let mut dump = self.dump.dump().await?;
+        dump.inventory = inventory.take().flatten();
+        Ok(dump)
+    }
 }
 
 mod plain {
