@@ -270,6 +270,50 @@ fn assert_cut_short(prefix: &[u8]) {
     );
 }
 
+/// Dumps of one database, with traps in its data, names, functions and comments.
+const SAMPLES: &[(&str, &[u8])] = &[
+    ("copy", include_bytes!("samples/postgresql-15-copy.sql")),
+    ("inserts", include_bytes!("samples/postgresql-15-inserts.sql")),
+    ("rows-per-insert", include_bytes!("samples/postgresql-15-rows-per-insert.sql")),
+    ("data-only", include_bytes!("samples/postgresql-15-data-only.sql")),
+];
+
+#[test]
+fn dumps_of_pg_dump_hold_what_the_server_counted() {
+    let expected = [
+        ("\"My \"\"odd\"\".schema\".\"a.b\nc\"", 7),
+        ("public.empty", 0),
+        ("public.nocols", 2),
+        ("public.parted", 0),
+        ("public.parted_1", 1),
+        ("public.parted_2", 2),
+        ("public.types", 2),
+        ("public.unlogged", 2),
+    ];
+    for (sample, dump) in SAMPLES {
+        let whole = scan([*dump]).unwrap();
+        let found: Vec<_> = whole.tables.iter().map(|table| (table.name.as_str(), table.rows)).collect();
+        // Without its definition, a partitioned table is not mentioned: only its partitions have data.
+        let shown = |name: &str| *sample != "data-only" || name != "public.parted";
+        let expected: Vec<_> = expected.iter().copied().filter(|(name, _)| shown(name)).collect();
+        assert_eq!(found, expected, "{sample}");
+        for size in [1, 2, 3, 17, 512] {
+            assert_eq!(scan(dump.chunks(size)).unwrap(), whole, "{sample} in chunks of {size}");
+        }
+    }
+}
+
+#[test]
+fn a_dump_of_pg_dump_is_whole_at_no_earlier_place() {
+    for (_, dump) in SAMPLES {
+        let whole = dump.trim_ascii_end().len() + 1;
+        assert!(scan([&dump[..whole]]).is_ok());
+        for cut in (0..whole).rev().take(1000).chain((0..whole).step_by(7)) {
+            assert_cut_short(&dump[..cut]);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn the_inventory_is_that_of_the_dump_however_it_is_cut(

@@ -7,6 +7,7 @@
 mod command;
 mod copy;
 mod lexer;
+mod row;
 mod statement;
 
 use memchr::memmem;
@@ -15,7 +16,8 @@ use self::{
     command::Command,
     copy::{CopyData, Seen},
     lexer::{Lexer, Literals, Token},
-    statement::{Ended, Setting, Statement, Step},
+    row::simple_row,
+    statement::{Ended, NextRow, Setting, Statement, Step},
 };
 use super::{Error, ErrorKind, Outcome, Tap, corrupt, incomplete, tables::TableId, tables::Tables};
 use crate::{Result, inventory::Inventory};
@@ -110,6 +112,9 @@ impl Plain {
                         continue;
                     }
                 } else if self.statement.is_skippable() {
+                    if self.statement.is_row_start() && self.simple_rows(chunk, &mut rest) {
+                        continue;
+                    }
                     self.lexer.skip(&mut rest);
                 }
             }
@@ -186,6 +191,38 @@ impl Plain {
         self.statement.resume_insert(table);
         *rest = tail;
         true
+    }
+
+    /// Takes rows that need no closer look off `rest`, as they follow each other; says whether there were any.
+    fn simple_rows(&mut self, chunk: &[u8], rest: &mut &[u8]) -> bool {
+        let before = rest.len();
+        while let Some(table) = self.statement.table()
+            && self.lexer.is_plain()
+            && let Some(tail) = simple_row(rest).and_then(|end| rest.get(end + 1..))
+        {
+            *rest = tail;
+            match tail {
+                [b',', b'\n', b'\t', b'(', tail @ ..] => {
+                    *rest = tail;
+                    self.statement.pass_row(NextRow::Opened);
+                }
+                [b';', b'\n', tail @ ..] => {
+                    let end = self.offset + (chunk.len() - tail.len() - 1) as u64;
+                    let rows = self.statement.end_insert();
+                    self.tables.add(table, rows, end.saturating_sub(self.statement_offset));
+                    self.lexer.begin_line();
+                    *rest = tail;
+                    if !self.repeat_insert(chunk, rest) {
+                        break;
+                    }
+                }
+                _ => {
+                    self.statement.pass_row(NextRow::Unknown);
+                    break;
+                }
+            }
+        }
+        rest.len() < before
     }
 
     fn follow_mark(&mut self) {

@@ -114,6 +114,11 @@ impl Lexer {
         self.mode == Mode::Between
     }
 
+    /// Whether a backslash in a literal that comes now means nothing.
+    pub(super) fn is_plain(&self) -> bool {
+        self.backslash == Backslash::Plain && !self.escape_continues
+    }
+
     pub(super) fn begin_line(&mut self) {
         self.line_start = true;
     }
@@ -332,7 +337,7 @@ impl Lexer {
     /// Passes over words and plain literals between tokens, up to anything that matters to the depth or
     /// needs a closer look. The same as [`next`](Self::next) until then, but faster: rows of `INSERT`.
     pub(super) fn skip(&mut self, rest: &mut &[u8]) {
-        if self.backslash == Backslash::Escape || self.escape_continues {
+        if !self.is_plain() {
             return;
         }
         let whole = *rest;

@@ -16,6 +16,8 @@ pub(super) struct Statement {
     name: Vec<String>,
     table: Option<TableId>,
     rows: u64,
+    /// The last token opened a row.
+    row_start: bool,
     /// `BEGIN ATOMIC` and `CASE` that wait for their `END`.
     blocks: u32,
     setting: Option<(Setting, Vec<u8>)>,
@@ -86,6 +88,13 @@ pub(super) enum Setting {
     ClientEncoding,
 }
 
+/// What follows a row of an `INSERT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NextRow {
+    Opened,
+    Unknown,
+}
+
 /// What a token meant.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -129,7 +138,35 @@ impl Statement {
 
     /// A statement of which everything up to the first row of an `INSERT` was read already.
     pub(super) fn resume_insert(&mut self, table: TableId) {
-        *self = Self { state: State::Values, depth: 1, rows: 1, table: Some(table), ..Self::default() };
+        *self = Self {
+            state: State::Values,
+            depth: 1,
+            rows: 1,
+            row_start: true,
+            table: Some(table),
+            ..Self::default()
+        };
+    }
+
+    /// Whether a row has just been opened.
+    pub(super) fn is_row_start(&self) -> bool {
+        self.row_start
+    }
+
+    /// A row was read up to its end, and the next one opened or not.
+    pub(super) fn pass_row(&mut self, next: NextRow) {
+        match next {
+            NextRow::Opened => self.rows += 1,
+            NextRow::Unknown => {
+                self.depth = 0;
+                self.row_start = false;
+            }
+        }
+    }
+
+    /// Ends an `INSERT` behind a row; its rows.
+    pub(super) fn end_insert(&mut self) -> u64 {
+        std::mem::take(self).rows
     }
 
     /// Reads a token that is neither comment nor command. `schema` is where names without schema are.
@@ -150,6 +187,7 @@ impl Statement {
             }
             self.end_name(purpose, schema, tables)?;
         }
+        self.row_start = false;
         match token {
             Token::Word => self.word(text)?,
             Token::Quoted => self.quoted(text)?,
@@ -249,6 +287,7 @@ impl Statement {
         match (self.state, self.table) {
             (State::Values, Some(table)) if self.depth == 1 => {
                 self.rows += 1;
+                self.row_start = true;
                 if self.rows == 1 { Step::FirstRow(table) } else { Step::More }
             }
             (state, _) => {
