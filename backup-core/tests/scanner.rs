@@ -188,7 +188,8 @@ fn wrap(text: &str, wrapping: Wrapping) -> String {
         }
         Wrapping::BlockComment => format!("/*\n{}*/\n", text.replace(['*', '/'], "")),
         Wrapping::LineComments => {
-            text.split(['\n', '\r']).map(|line| format!("-- Name: {line}\n")).collect::<String>()
+            let lines: Vec<_> = text.split(['\n', '\r']).map(|line| format!("-- Name: {line}\n")).collect();
+            lines.concat()
         }
     }
 }
