@@ -8,6 +8,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::cast_precision_loss
@@ -99,12 +100,6 @@ impl Bench {
         command
     }
 
-    fn this_program(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(args);
-        command
-    }
-
     async fn compare_restores(&self, rounds: u64) {
         let store = self.folder.join("to-restore");
         let url = self.server.url("bench");
@@ -132,11 +127,17 @@ impl Bench {
             rows[0].add(run(self.shell(&script)), 0);
             let (target, store) = (self.server.url("target_ours"), store.display().to_string());
             let args = ["one-restore", &target, &store, &report.backup.to_string()];
-            rows[1].add(run(self.this_program(&args)), 0);
+            rows[1].add(run(this_program(&args)), 0);
             eprintln!("restore round {} of {rounds} done", round + 1);
         }
         print_table("restore", &rows, 0);
     }
+}
+
+fn this_program(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(args);
+    command
 }
 
 enum Way {
@@ -177,7 +178,7 @@ impl Row {
                 let store = bench.folder.join("store");
                 let url = bench.server.url("bench");
                 let args = ["one-backup", &url, &store.display().to_string(), compression, level];
-                let run = run(bench.this_program(&args));
+                let run = run(this_program(&args));
                 let pipeline = Pipeline::for_store(LocalStore::open(&store).await.unwrap());
                 let listing = pipeline.list(&backup_core::Filter::all()).await.unwrap();
                 self.add(run, listing.entries[0].manifest.artifact.size);
