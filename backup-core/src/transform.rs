@@ -1,10 +1,13 @@
 //! [`Transform`]: bytes in, other bytes out; and [`Stages`], which runs several on one blocking thread.
 
-use std::cell::Cell;
+use std::{cell::Cell, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::JoinHandle,
+};
 
 use crate::{ByteSender, ByteStream, Error, ErrorKind, Result, digest::Tap};
 
@@ -50,7 +53,8 @@ impl Output for BytesMut {
 
 /// A chain of taps and transforms between two bounded channels.
 ///
-/// All stages run on one thread of the blocking pool; at most eight chunks wait before and behind it.
+/// All stages run on one thread of the blocking pool. At most 4 MiB wait before it (a larger chunk is let through
+/// alone), and 8 pieces of output behind it: enough that a busy machine, which wakes threads late, does not starve it.
 ///
 /// # Contract
 ///
@@ -101,8 +105,8 @@ impl Stages {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn run(self, body: ByteStream) -> ByteStream {
-        let (to_thread, input) = mpsc::channel(CHUNKS_IN_FLIGHT);
-        let (output, stream) = ByteStream::channel(CHUNKS_IN_FLIGHT);
+        let (to_thread, input) = mpsc::channel(WAITING_CHUNKS);
+        let (output, stream) = ByteStream::channel(WAITING_PIECES);
         let feeder = AbortOnDrop(tokio::spawn(feed(body, to_thread)));
         let span = tracing::Span::current();
         tokio::task::spawn_blocking(move || {
@@ -124,8 +128,20 @@ impl std::fmt::Debug for Stages {
     }
 }
 
-/// How many chunks wait before and behind the blocking thread.
-const CHUNKS_IN_FLIGHT: usize = 4;
+/// How many bytes wait before the blocking thread or are in its hands.
+const WAITING_BYTES: u32 = 4 * 1024 * 1024;
+
+/// In how many chunks they wait: as many as the smallest that are read from a pipe, and then some.
+const WAITING_CHUNKS: usize = 1024;
+
+/// How many pieces of output wait behind the blocking thread.
+const WAITING_PIECES: usize = 8;
+
+/// A chunk on its way through the blocking thread, and the room that it takes until the stages are done with it.
+struct Waiting {
+    chunk: Bytes,
+    _room: OwnedSemaphorePermit,
+}
 
 /// Ends a task when it is dropped.
 struct AbortOnDrop(JoinHandle<()>);
@@ -137,7 +153,8 @@ impl Drop for AbortOnDrop {
 }
 
 /// Hands `body` over until its end, its error, or the end of the thread; `None` is the clean end.
-async fn feed(mut body: ByteStream, to_thread: mpsc::Sender<Result<Option<Bytes>>>) {
+async fn feed(mut body: ByteStream, to_thread: mpsc::Sender<Result<Option<Waiting>>>) {
+    let room = Arc::new(Semaphore::new(WAITING_BYTES as usize));
     loop {
         let next = tokio::select! {
             biased;
@@ -145,8 +162,18 @@ async fn feed(mut body: ByteStream, to_thread: mpsc::Sender<Result<Option<Bytes>
             () = to_thread.closed() => return,
             next = body.next() => next,
         };
-        let last = !matches!(next, Some(Ok(_)));
-        if to_thread.send(next.transpose()).await.is_err() || last {
+        let message = match next {
+            Some(Ok(chunk)) => {
+                let bytes = u32::try_from(chunk.len()).unwrap_or(u32::MAX).min(WAITING_BYTES);
+                // Never waits for ever: a thread that is gone has dropped what waited.
+                let Ok(room) = Arc::clone(&room).acquire_many_owned(bytes).await else { return };
+                Ok(Some(Waiting { chunk, _room: room }))
+            }
+            Some(Err(err)) => Err(err),
+            None => Ok(None),
+        };
+        let last = !matches!(message, Ok(Some(_)));
+        if to_thread.send(message).await.is_err() || last {
             return;
         }
     }
@@ -155,13 +182,13 @@ async fn feed(mut body: ByteStream, to_thread: mpsc::Sender<Result<Option<Bytes>
 /// Runs the stages over all input; `None` when the feeder vanished, where an end would be a lie.
 fn drive(
     mut stages: Vec<Stage>,
-    mut input: mpsc::Receiver<Result<Option<Bytes>>>,
+    mut input: mpsc::Receiver<Result<Option<Waiting>>>,
     output: &ByteSender,
 ) -> Option<Result<()>> {
     let failed = Cell::new(false);
     let result = loop {
         match input.blocking_recv()? {
-            Ok(Some(chunk)) => {
+            Ok(Some(Waiting { chunk, .. })) => {
                 let put = Chain { stages: &mut stages, output, failed: &failed }.put(chunk);
                 if put.is_err() {
                     break put;

@@ -30,7 +30,7 @@ mod pool;
 ///
 /// # Memory
 ///
-/// An encoder takes 3 MiB and for each thread 4 MiB, or 12 MiB from level 10 on; a decoder less than 1 MiB.
+/// An encoder takes at most 3 MiB and for each thread 5 MiB, or 13 MiB from level 10 on; a decoder less than 1 MiB.
 ///
 /// # Examples
 ///
@@ -55,6 +55,9 @@ impl Default for Gzip {
 
 impl Gzip {
     /// A compressor of `level`, from 1 (fast) to 12 (small; above 9 slow).
+    ///
+    /// On text as `pg_dump` writes it, level 6 makes smaller files than `pigz -6` (by 3 to 10 %) in half the processor
+    /// time; level 5 makes files of about its size in two fifths.
     ///
     /// # Errors
     ///
@@ -94,8 +97,8 @@ impl Compressor for Gzip {
             });
         }
         Ok(Box::new(Encoder {
-            // Two more than threads: a thread that is done finds the next block waiting.
-            pool: OrderedPool::start("gzip", workers, self.threads + 2)?,
+            // Enough that a thread that is done finds the next block waiting, also on a busy machine.
+            pool: OrderedPool::start("gzip", workers, 2 * self.threads + 2)?,
             block: Vec::new(),
             spare: Vec::new(),
         }))

@@ -232,10 +232,42 @@ async fn what_one_chunk_becomes_waits_for_the_reader() {
     for read in 1..=100 {
         assert_eq!(stream.next().await.unwrap().unwrap(), "x");
         // One more than fit may be counted: it may already be on its way.
-        assert!(made.load(Ordering::SeqCst) <= read + CHUNKS_IN_FLIGHT + 1);
+        assert!(made.load(Ordering::SeqCst) <= read + WAITING_PIECES + 1);
     }
     assert!(stream.next().await.is_none());
     assert!(done.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn what_waits_for_the_stages_is_bounded_in_bytes() {
+    // Pieces of the body that were asked for, of 1 MiB each, while the stages cannot go on.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let body = {
+        let asked = Arc::clone(&asked);
+        let chunk = Bytes::from(vec![0; 1 << 20]);
+        ByteStream::new(futures::stream::repeat_with(move || {
+            asked.fetch_add(1, Ordering::SeqCst);
+            Ok(chunk.clone())
+        }))
+    };
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let stuck = custom(move |_, _| wait.recv().map_err(|_| failure()));
+    let mut stream = Stages::new().transform(stuck).run(body);
+    // The feeder runs until it waits: 4 MiB in the channel, one in the stage, one in its hand.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(asked.load(Ordering::SeqCst) <= 6, "{}", asked.load(Ordering::SeqCst));
+    drop(go);
+    assert!(stream.next().await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_chunk_larger_than_all_room_passes() {
+    let large = Bytes::from(vec![7; 9 << 20]);
+    let body = ByteStream::new(futures::stream::iter([Ok(large.clone()), Ok(large.clone())]));
+    let passed = Stages::new().tap(ByteCount::default()).run(body).collect_bytes(usize::MAX).await.unwrap();
+    assert_eq!(passed.len(), 2 * large.len());
 }
 
 #[test]
