@@ -60,7 +60,7 @@ async fn compare() {
     let server = PrivatePostgres::start().await;
     server.create_database("bench").await;
     server.psql("bench", &fill(megabytes * 1_000_000 / ROW_BYTES)).await;
-    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(".").unwrap();
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(target()).unwrap();
     let bench = Bench { server, folder: folder.path().to_owned() };
 
     let mut rows = vec![
@@ -80,6 +80,11 @@ async fn compare() {
     }
     print_table("backup", &rows, 3);
     bench.compare_restores(rounds.min(3)).await;
+}
+
+/// The build folder: on the disk that is measured, and ignored by Git.
+fn target() -> std::path::PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }
 
 struct Bench {
