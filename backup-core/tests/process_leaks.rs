@@ -38,7 +38,9 @@ async fn a_thousand_tools_leave_no_file_no_thread_and_no_zombie() {
         }
     }
     for _ in 0..1000 {
-        if owned() == before {
+        let after = owned();
+        // Fewer are no leak: what the first tool needed may not all have been given back before.
+        if after.0 <= before.0 && after.1 <= before.1 && after.2 == 0 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::oneshot;
 
 use super::{assert_absent, cut, key, listed, names, pattern, read};
-use crate::{ByteStream, Key, PutOptions, Store, StoreExt};
+use crate::{ByteStream, ErrorKind, Key, PutOptions, Store, StoreExt};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -100,6 +100,8 @@ pub async fn list_below_nothing_is_empty(store: &dyn Store) {
 }
 
 /// Keys with every allowed character, of the greatest length and depth, are stored, listed and read.
+///
+/// Keys of more than 800 bytes may be refused instead, by a store that keeps its objects below a folder of another.
 pub async fn every_allowed_key_is_kept(store: &dyn Store) {
     let longest_segment = "s".repeat(200);
     let all = [
@@ -116,7 +118,11 @@ pub async fn every_allowed_key_is_kept(store: &dyn Store) {
     let mut expected = Vec::new();
     for name in &all {
         let bytes = Bytes::from(name.clone());
-        store.put_bytes(&key(name), bytes.clone()).await.unwrap_or_else(|err| panic!("{name}: {err}"));
+        match store.put_bytes(&key(name), bytes.clone()).await {
+            Ok(_) => {}
+            Err(err) if err.kind() == ErrorKind::InvalidInput && name.len() > 800 => continue,
+            Err(err) => panic!("{name}: {err}"),
+        }
         assert_eq!(read(store, &key(name)).await, bytes);
         expected.push(name.clone());
     }
