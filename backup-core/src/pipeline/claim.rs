@@ -6,6 +6,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::Pipeline;
@@ -16,6 +17,8 @@ use crate::{
 
 /// How long the removal of an aborted backup's objects may take; less where the stall timeout is less.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a store may still be publishing after its put was dropped.
+const SETTLING: Duration = Duration::from_millis(500);
 /// The pauses between tries of a removal that may succeed later.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
@@ -72,23 +75,36 @@ impl Pipeline {
             if self.within("claim", taken).await? {
                 continue;
             }
-            match self.put_claim(&backup, at, ClaimState::Creating, PutMode::Create).await {
-                Ok(()) => {
-                    return Ok(Claim {
-                        store: Arc::clone(&self.store),
-                        backup,
-                        objects: Vec::new(),
-                        armed: true,
-                        removals: self.removals.clone(),
-                        limit: self.stall_timeout.min(CLEAN_UP_TIMEOUT),
-                    });
-                }
+            match self.try_claim(backup, at).await {
                 Err(err) if err.kind() == ErrorKind::AlreadyExists => {}
-                Err(err) => return Err(err),
+                claimed => return claimed,
             }
         }
         Err(Error::new(ErrorKind::RateLimited, "too many backups of one database in one second")
             .with_context("database", database))
+    }
+
+    /// Creates a claim on a task of its own: a caller that goes away while the store is about to publish it must
+    /// not leave it there, nor remove one that turns out to be somebody else's.
+    async fn try_claim(&self, backup: BackupRef, at: DateTime<Utc>) -> Result<Claim> {
+        let (sender, receiver) = oneshot::channel();
+        let pipeline = self.clone();
+        self.removals.spawn(async move {
+            let put = pipeline.put_claim(&backup, at, ClaimState::Creating, PutMode::Create).await;
+            let claimed = put.map(|()| Claim {
+                store: Arc::clone(&pipeline.store),
+                backup,
+                objects: Vec::new(),
+                armed: true,
+                removals: pipeline.removals.clone(),
+                limit: pipeline.stall_timeout.min(CLEAN_UP_TIMEOUT),
+            });
+            // What nobody takes is dropped here, and removes itself.
+            drop(sender.send(claimed));
+        });
+        receiver.await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Unexpected, "the task that claims an id was cut off"))
+        })
     }
 
     /// Writes the claim of a backup, also to renew its age.
@@ -198,7 +214,10 @@ impl Drop for Claim {
             let (store, backup) = (Arc::clone(&self.store), self.backup.clone());
             let (objects, limit) = (std::mem::take(&mut self.objects), self.limit);
             let removal = async move {
-                if let Err(err) = clean_up(store, backup.clone(), objects, limit).await {
+                // A store may be publishing what it got at the very moment of the drop: once more a little later.
+                let first = remove(&*store, &objects, limit).await;
+                tokio::time::sleep(SETTLING).await;
+                if let Err(err) = first.and(clean_up(store, backup.clone(), objects, limit).await) {
                     tracing::warn!(%backup, "the remains of a dropped backup stay for the sweep: {err}");
                 }
             };
@@ -210,13 +229,17 @@ impl Drop for Claim {
 async fn clean_up(
     store: Arc<dyn Store>,
     backup: BackupRef,
-    objects: Vec<Key>,
+    mut objects: Vec<Key>,
     limit: Duration,
 ) -> Result<()> {
-    let claim = Layout::of(&backup).claim()?;
+    // The claim goes last: as long as it is there, a sweep finds the others.
+    objects.push(Layout::of(&backup).claim()?);
+    remove(&*store, &objects, limit).await
+}
+
+async fn remove(store: &dyn Store, objects: &[Key], limit: Duration) -> Result<()> {
     let removal = async {
-        // The claim goes last: as long as it is there, a sweep finds the others.
-        for key in objects.iter().chain([&claim]) {
+        for key in objects {
             let mut pause = FIRST_PAUSE;
             while let Err(err) = store.delete(key).await {
                 if !err.is_retryable() || pause > LAST_PAUSE {
