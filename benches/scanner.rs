@@ -14,7 +14,7 @@ const ROWS: usize = 400_000;
 const END: &str = "\n--\n-- PostgreSQL database dump complete\n--\n\n";
 
 fn scan(dump: &str) -> Inventory {
-    let Inspector { mut tap, inventory } = Inspector::for_format("postgresql", "plain");
+    let Inspector { mut tap, inventory, .. } = Inspector::for_format("postgresql", "plain");
     for chunk in dump.as_bytes().chunks(CHUNK) {
         tap.update(chunk).unwrap();
     }

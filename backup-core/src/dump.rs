@@ -131,13 +131,16 @@ pub struct Dump {
     pub inventory: Option<Inventory>,
     /// Small texts that belong to the dump and are stored beside it, such as the roles of the server.
     pub companions: Vec<Companion>,
+    /// What was noticed before the first byte and needs a look, such as tables without transactions; the
+    /// pipeline keeps it in manifest and report.
+    pub warnings: Vec<String>,
 }
 
 impl Dump {
     /// A dump of `body`.
     #[must_use]
     pub fn new(source: SourceInfo, body: ByteStream) -> Self {
-        Self { source, body, inventory: None, companions: Vec::new() }
+        Self { source, body, inventory: None, companions: Vec::new(), warnings: Vec::new() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt::Debug};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, digest::Outcome, digest::Tap};
+use crate::{Result, digest::Outcome, digest::Tap, manifest::SourcePosition};
 
 pub mod scan;
 
@@ -114,12 +114,17 @@ pub fn qualified_name<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 /// # Contract
 ///
 /// `finish` is an error of kind [`Incomplete`](crate::ErrorKind::Incomplete) where the format has an end
-/// mark and the mark is missing. The inventory is set then and not before.
+/// mark and the mark is missing. Inventory, position and warnings are set at a clean end and not before.
+#[non_exhaustive]
 pub struct Inspector {
     /// Looks at the bytes.
     pub tap: Box<dyn Tap>,
     /// The inventory, or `None` inside where the format does not show one.
     pub inventory: Outcome<Option<Inventory>>,
+    /// Where in the source's log of changes the dump stands, or `None` inside where it does not say.
+    pub position: Outcome<Option<SourcePosition>>,
+    /// What was noticed and needs a look.
+    pub warnings: Outcome<Vec<String>>,
 }
 
 impl Debug for Inspector {
@@ -134,7 +139,9 @@ impl Inspector {
     /// Known are, of `postgresql`, `plain` (every statement is scanned, the end mark required), `globals`
     /// (the same for `pg_dumpall --globals-only`, without inventory), `custom` (only its start can be
     /// checked), `directory` packed as tar and `tar` (every entry, to the end), and `database` of `sqlite`
-    /// (start, and the length that it states). Any other format passes unseen.
+    /// (start, and the length that it states); of `mysql` and `mariadb`, `plain` (what `mysqldump` and
+    /// `mariadb-dump` write: every statement is scanned, the end mark required, the position in the binary log
+    /// taken). Any other format passes unseen.
     ///
     /// Names of a dump that is not in UTF-8 are shown with `\xNN` for what is not ASCII.
     #[must_use]
@@ -145,8 +152,18 @@ impl Inspector {
     /// An inspector that sees nothing.
     #[must_use]
     pub fn blind() -> Self {
+        Self::new(|inventory| Box::new(Blind(inventory)))
+    }
+
+    /// The inspector for a format that shows an inventory at most.
+    pub(crate) fn new(tap: impl FnOnce(Outcome<Option<Inventory>>) -> Box<dyn Tap>) -> Self {
         let inventory = Outcome::pending();
-        Self { tap: Box::new(Blind(inventory.clone())), inventory }
+        Self {
+            tap: tap(inventory.clone()),
+            inventory,
+            position: Outcome::pending(),
+            warnings: Outcome::pending(),
+        }
     }
 }
 

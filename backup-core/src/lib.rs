@@ -33,7 +33,7 @@ pub use error::{BoxError, Error, ErrorKind, Result, Retryable};
 pub use event::{Event, Observer, Operation, Progress};
 pub use inventory::{Inventory, TableInventory};
 pub use key::{Key, Prefix};
-pub use manifest::{BackupId, BackupRef, Kind, Manifest};
+pub use manifest::{BackupId, BackupRef, Kind, Manifest, SourcePosition};
 pub use pipeline::Pipeline;
 pub use restore::{OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, TargetInfo};
 pub use secret::Secret;

@@ -11,10 +11,12 @@ mod id;
 mod kind;
 mod layout;
 mod object;
+mod position;
 pub use id::{BackupId, BackupRef};
 pub use kind::Kind;
 pub use layout::Layout;
 pub use object::{Artifact, CompanionObject, Encryption, Plain};
+pub use position::SourcePosition;
 
 /// The version of the manifest's format that this code writes; it reads this and earlier ones.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -69,6 +71,9 @@ pub struct Manifest {
     /// The tables with their rows, where the format shows them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<Inventory>,
+    /// Where in the source's log of changes the dump stands, if it says so; `source_position` in the JSON.
+    #[serde(default, rename = "source_position", skip_serializing_if = "Option::is_none")]
+    pub position: Option<SourcePosition>,
     /// Further objects that belong to the backup, by name: `globals`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub companions: BTreeMap<String, CompanionObject>,
@@ -122,6 +127,7 @@ impl Manifest {
             artifact,
             plain,
             inventory: None,
+            position: None,
             companions: BTreeMap::new(),
             warnings: Vec::new(),
             expires_at: None,

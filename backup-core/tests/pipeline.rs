@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use backup_core::{
-    Catalog, ErrorKind, Event, Filter, Inventory, Key, Kind, Level, MemoryStore, Note, Pipeline, Prefix,
-    SourceInfo, Store, TableInventory,
+    Catalog, DumperInfo, ErrorKind, Event, Filter, Inventory, Key, Kind, Level, MemoryStore, Note, Pipeline,
+    Prefix, SourceInfo, SourcePosition, Store, TableInventory,
     catalog::JsonCatalog,
     compress::{Gzip, Identity},
     pipeline::{BackupRequest, Confirmation, SpaceCheck},
@@ -188,6 +188,46 @@ async fn the_observer_sees_the_bytes_and_the_commit() {
     assert!(at("started") < at("250000 bytes"));
     assert!(at("250000 bytes") < at("committed"));
     assert!(at("committed") < at("finished"));
+}
+
+#[tokio::test]
+async fn what_the_dumper_noticed_is_in_manifest_report_and_events() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&seen);
+    let dumper = database().with_warning("table a has no transactions").with_warning("so has b");
+    let pipeline = Pipeline::new(dumper, MemoryStore::new()).with_observer(move |event: &Event<'_>| {
+        if let Event::Warning { message, .. } = event {
+            sink.lock().unwrap().push((*message).to_owned());
+        }
+    });
+    let report = pipeline.backup(BackupRequest::new()).await.unwrap();
+    let expected = ["table a has no transactions", "so has b"];
+    assert_eq!(report.warnings, expected);
+    assert_eq!(pipeline.entry(&report.backup).await.unwrap().manifest.warnings, expected);
+    assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn the_position_that_a_dump_states_is_in_the_manifest() {
+    let dump = |gtid: &str| {
+        let text = format!(
+            "-- MySQL dump\nSET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '{gtid}';\n\
+             -- CHANGE MASTER TO MASTER_LOG_FILE='binlog.000003', MASTER_LOG_POS=157;\n\
+             CREATE TABLE `t` (`a` int);\nINSERT INTO `t` VALUES (1),(2);\n-- Dump completed\n"
+        );
+        let info = DumperInfo::new("mysql", "plain", "sql");
+        Pipeline::new(FakeDumper::new(text).with_info(info), MemoryStore::new())
+    };
+    let report = dump("3e11fa47:1-5,\n3e11fa48:1").backup(BackupRequest::new()).await.unwrap();
+    let position = SourcePosition::binlog("binlog.000003", 157);
+    assert_eq!(report.manifest.position, Some(position.clone().with_gtid("3e11fa47:1-5,3e11fa48:1")));
+    assert_eq!(report.manifest.inventory.unwrap().rows(), 2);
+    assert!(report.warnings.is_empty());
+
+    let report = dump(&"3e11fa47:1-5,".repeat(10_000)).backup(BackupRequest::new()).await.unwrap();
+    assert_eq!(report.manifest.position, Some(position));
+    assert!(report.warnings.len() == 1 && report.warnings[0].contains("64 KiB"), "{:?}", report.warnings);
+    assert_eq!(report.manifest.warnings, report.warnings);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use backup_core::{
 use proptest::prelude::*;
 
 fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Inventory> {
-    let Inspector { mut tap, inventory } = Inspector::for_format("postgresql", "plain");
+    let Inspector { mut tap, inventory, .. } = Inspector::for_format("postgresql", "plain");
     for chunk in chunks {
         tap.update(chunk)?;
     }

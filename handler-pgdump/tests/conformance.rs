@@ -98,7 +98,7 @@ impl Dumper for Counted {
 
     async fn dump(&self) -> Result<Dump> {
         let mut plain = self.plain.dump().await?.body;
-        let Inspector { mut tap, inventory } = Inspector::for_format("postgresql", "plain");
+        let Inspector { mut tap, inventory, .. } = Inspector::for_format("postgresql", "plain");
         while let Some(chunk) = plain.next().await {
             tap.update(&chunk?)?;
         }

@@ -5,7 +5,11 @@
 
 mod archive;
 mod capped;
+mod mark;
+mod mysql;
 mod postgresql;
+mod repeated;
+mod rows;
 mod sqlite;
 mod tables;
 
@@ -17,17 +21,15 @@ use crate::{
 
 /// The inspector for `engine` and `format`.
 pub(super) fn inspector(engine: &str, format: &str) -> Inspector {
-    let inventory = Outcome::pending();
-    let outcome = inventory.clone();
-    let tap: Box<dyn Tap> = match (engine, format) {
-        ("postgresql", "plain") => Box::new(postgresql::Plain::database(outcome)),
-        ("postgresql", "globals") => Box::new(postgresql::Plain::cluster(outcome)),
-        ("postgresql", "custom") => Box::new(archive::Custom::new(outcome)),
-        ("postgresql", "directory" | "tar") => Box::new(archive::Tar::new(outcome)),
-        ("sqlite", "database") => Box::new(sqlite::Database::new(outcome)),
-        _ => return Inspector::blind(),
-    };
-    Inspector { tap, inventory }
+    match (engine, format) {
+        ("postgresql", "plain") => Inspector::new(|outcome| Box::new(postgresql::Plain::database(outcome))),
+        ("postgresql", "globals") => Inspector::new(|outcome| Box::new(postgresql::Plain::cluster(outcome))),
+        ("postgresql", "custom") => Inspector::new(|outcome| Box::new(archive::Custom::new(outcome))),
+        ("postgresql", "directory" | "tar") => Inspector::new(|outcome| Box::new(archive::Tar::new(outcome))),
+        ("mysql" | "mariadb", "plain") => mysql::Plain::inspector(),
+        ("sqlite", "database") => Inspector::new(|outcome| Box::new(sqlite::Database::new(outcome))),
+        _ => Inspector::blind(),
+    }
 }
 
 /// The dump was cut short.
@@ -40,4 +42,15 @@ fn corrupt(message: &'static str) -> Error {
     Error::new(ErrorKind::Corrupt, message)
         .with_operation("inspect")
         .with_suggestion("do not store or restore this dump; look at where it came from, then dump again")
+}
+
+/// Takes `end` bytes off `rest`, or all.
+fn take<'a>(rest: &mut &'a [u8], end: Option<usize>) -> &'a [u8] {
+    let (head, tail) = end.and_then(|end| rest.split_at_checked(end)).unwrap_or((rest, &[]));
+    *rest = tail;
+    head
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }

@@ -9,6 +9,8 @@ use crate::{Digest, Key, TableInventory, digest::Algorithm};
 
 const FULL: &str = include_str!("../../tests/golden/manifest-v1.json");
 const MINIMAL: &str = include_str!("../../tests/golden/manifest-v1-minimal.json");
+/// With the place in the source's log of changes.
+const POSITION: &str = include_str!("../../tests/golden/manifest-v1-position.json");
 /// As a later version of this library may write it, without a new version of the format.
 const LATER: &str = include_str!("../../tests/golden/manifest-v1-later.json");
 
@@ -78,7 +80,7 @@ fn the_format_is_frozen() {
     let manifest = Manifest::from_json(FULL.as_bytes()).unwrap();
     assert_eq!(manifest, full());
     manifest.check_layout().unwrap();
-    for golden in [FULL, MINIMAL, LATER] {
+    for golden in [FULL, MINIMAL, POSITION, LATER] {
         let written = Manifest::from_json(golden.as_bytes()).unwrap().to_json().unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), golden);
     }
@@ -96,6 +98,19 @@ fn what_a_minimal_manifest_leaves_out_is_absent() {
     assert_eq!((manifest.inventory, manifest.encryption, manifest.expires_at), (None, None, None));
     assert!(manifest.tags.is_empty() && manifest.companions.is_empty() && manifest.warnings.is_empty());
     assert!(manifest.extra.is_empty());
+}
+
+#[test]
+fn the_position_is_read_and_left_out_where_there_is_none() {
+    let position = Manifest::from_json(POSITION.as_bytes()).unwrap().position.unwrap();
+    let gtid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5,3e11fa47-71ca-11e1-9e33-c80aa9429563:1-3";
+    let mut expected = SourcePosition::binlog("binlog.000003", (1 << 53) + 1).with_gtid(gtid);
+    expected.extra.insert("server_id".to_owned(), json!(7));
+    assert_eq!(position, expected);
+    assert_eq!(full().position, None);
+    assert!(!FULL.contains("position"));
+    let lsn = SourcePosition { wal_lsn: Some("0/16B3748".to_owned()), ..SourcePosition::default() };
+    assert_eq!(serde_json::to_value(lsn).unwrap(), json!({"wal_lsn": "0/16B3748"}));
 }
 
 #[test]

@@ -310,7 +310,7 @@ pub(super) fn inspect_as(
     chunk_bytes: usize,
 ) -> crate::Result<Option<Inventory>> {
     let info = dumper.info();
-    let Inspector { mut tap, inventory } = Inspector::for_format(&info.engine, &info.format);
+    let Inspector { mut tap, inventory, .. } = Inspector::for_format(&info.engine, &info.format);
     for chunk in bytes.chunks(chunk_bytes.max(1)) {
         tap.update(chunk)?;
     }

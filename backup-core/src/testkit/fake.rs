@@ -14,7 +14,7 @@ use futures::StreamExt;
 
 use crate::{ByteStream, Dump, Dumper, DumperInfo, Error, ErrorKind, Inventory, Result, SourceInfo};
 
-/// Yields given bytes as a dump of engine `fake` and format `blob`; fails, hangs or dawdles if told so.
+/// Yields given bytes as a dump, of engine `fake` and format `blob` unless said; fails, hangs or dawdles if told so.
 ///
 /// Clones share the count of [`running`](Self::running) dumps.
 ///
@@ -31,9 +31,11 @@ use crate::{ByteStream, Dump, Dumper, DumperInfo, Error, ErrorKind, Inventory, R
 #[derive(Debug, Clone)]
 pub struct FakeDumper {
     bytes: Bytes,
+    info: DumperInfo,
     chunk_bytes: usize,
     source: SourceInfo,
     inventory: Option<Inventory>,
+    warnings: Vec<String>,
     delay: Duration,
     cut: Option<(usize, Cut)>,
     probe_fails: Option<ErrorKind>,
@@ -58,14 +60,23 @@ impl FakeDumper {
         source.size_bytes = Some(bytes.len() as u64);
         Self {
             bytes,
+            info: DumperInfo::new("fake", "blob", "blob"),
             chunk_bytes: 64 * 1024,
             source,
             inventory: None,
+            warnings: Vec::new(),
             delay: Duration::ZERO,
             cut: None,
             probe_fails: None,
             running: Arc::default(),
         }
+    }
+
+    /// Says that the bytes are of another engine and format.
+    #[must_use]
+    pub fn with_info(mut self, info: DumperInfo) -> Self {
+        self.info = info;
+        self
     }
 
     /// What a probe finds.
@@ -79,6 +90,13 @@ impl FakeDumper {
     #[must_use]
     pub fn with_inventory(mut self, inventory: Inventory) -> Self {
         self.inventory = Some(inventory);
+        self
+    }
+
+    /// Adds what is noticed before the first byte.
+    #[must_use]
+    pub fn with_warning(mut self, warning: impl Into<String>) -> Self {
+        self.warnings.push(warning.into());
         self
     }
 
@@ -120,7 +138,7 @@ impl FakeDumper {
 #[async_trait]
 impl Dumper for FakeDumper {
     fn info(&self) -> DumperInfo {
-        DumperInfo::new("fake", "blob", "blob")
+        self.info.clone()
     }
 
     async fn probe(&self) -> Result<SourceInfo> {
@@ -154,6 +172,7 @@ impl Dumper for FakeDumper {
         });
         let mut dump = Dump::new(source, ByteStream::new(body));
         dump.inventory.clone_from(&self.inventory);
+        dump.warnings.clone_from(&self.warnings);
         Ok(dump)
     }
 }

@@ -143,7 +143,7 @@ mod tests {
     use crate::{ErrorKind, inventory::Inspector};
 
     fn inspect(format: &str, bytes: &[u8], chunk: usize) -> Result<(), ErrorKind> {
-        let Inspector { mut tap, inventory } = Inspector::for_format("postgresql", format);
+        let Inspector { mut tap, inventory, .. } = Inspector::for_format("postgresql", format);
         for piece in bytes.chunks(chunk) {
             tap.update(piece).map_err(|err| err.kind())?;
         }

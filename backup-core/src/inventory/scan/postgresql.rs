@@ -19,7 +19,9 @@ use self::{
     row::simple_row,
     statement::{Ended, NextRow, Setting, Statement, Step},
 };
-use super::{Error, ErrorKind, Outcome, Tap, corrupt, incomplete, tables::TableId, tables::Tables};
+use super::{
+    Error, ErrorKind, Outcome, Tap, corrupt, incomplete, mark::Mark, repeated::Repeated, tables::Tables,
+};
 use crate::{Result, inventory::Inventory};
 
 /// The last comments of a dump, without their dashes.
@@ -49,21 +51,6 @@ pub(super) struct Plain {
     outcome: Outcome<Option<Inventory>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Missing,
-    Seen,
-    /// Statements follow the mark, so it is none.
-    Followed,
-}
-
-/// The start of the last `INSERT` up to its first row: rows of one table repeat it byte by byte.
-#[derive(Debug, Default)]
-struct Repeated {
-    start: Vec<u8>,
-    table: Option<TableId>,
-}
-
 impl Plain {
     /// A dump of `pg_dump`.
     pub(super) fn database(outcome: Outcome<Option<Inventory>>) -> Self {
@@ -83,7 +70,7 @@ impl Plain {
             copy: None,
             copy_end: memmem::Finder::new(b"\n\\."),
             tables: Tables::default(),
-            mark: Mark::Missing,
+            mark: Mark::default(),
             restricted: None,
             schema: None,
             offset: 0,
@@ -105,16 +92,23 @@ impl Plain {
                 }
                 continue;
             }
-            if self.lexer.is_between() {
+            if let Some(place) = self.statement.place() {
+                if self.lexer.is_between()
+                    && self.statement.is_row_start()
+                    && self.simple_rows(chunk, &mut rest)
+                {
+                    continue;
+                }
+                if let Some(passed) = self.lexer.pass_rows(&mut rest, place) {
+                    self.statement.pass(passed);
+                }
+            } else if self.lexer.is_between() {
                 if self.statement.is_start() {
                     self.lexer.skip_space(&mut rest);
                     if self.repeat_insert(chunk, &mut rest) {
                         continue;
                     }
                 } else if self.statement.is_skippable() {
-                    if self.statement.is_row_start() && self.simple_rows(chunk, &mut rest) {
-                        continue;
-                    }
                     self.lexer.skip(&mut rest);
                 }
             }
@@ -131,15 +125,15 @@ impl Plain {
 
     fn comment(&mut self) {
         let is_mark = self.lexer.text().whole() == Some(self.end_mark);
-        if is_mark && self.statement.is_start() && self.lexer.began_line() && self.mark == Mark::Missing {
-            self.mark = Mark::Seen;
+        if is_mark && self.statement.is_start() && self.lexer.began_line() {
+            self.mark.see();
         }
     }
 
     fn token(&mut self, token: Token, chunk: &[u8], rest: &[u8]) -> Result<()> {
         let position = chunk.len() - rest.len();
         if self.statement.is_start() {
-            self.follow_mark();
+            self.mark.follow();
             let length = if token == Token::Word { self.lexer.text().start().len() } else { 0 };
             self.statement_offset = (self.offset + position as u64).saturating_sub(length as u64);
         }
@@ -153,7 +147,8 @@ impl Plain {
         match step {
             Step::More | Step::Setting | Step::End(Ended::Other) => Ok(()),
             Step::FirstRow(table) => {
-                self.remember_insert(table, chunk.get(..position).unwrap_or_default());
+                let before = chunk.get(..position).unwrap_or_default();
+                self.repeated.remember(table, before, self.offset, self.statement_offset);
                 Ok(())
             }
             Step::End(Ended::Copy(table)) => {
@@ -169,24 +164,10 @@ impl Plain {
         }
     }
 
-    /// Keeps the start of an `INSERT` where one chunk holds it whole.
-    fn remember_insert(&mut self, table: TableId, before: &[u8]) {
-        /// Column lists are longer than most statements; beyond this the gain is small.
-        const LIMIT: usize = 16 * 1024;
-        let start = self.statement_offset.checked_sub(self.offset).and_then(|at| usize::try_from(at).ok());
-        let start = start.and_then(|at| before.get(at..)).filter(|start| start.len() <= LIMIT);
-        if let Some(start) = start {
-            self.repeated.start.clear();
-            self.repeated.start.extend_from_slice(start);
-            self.repeated.table = Some(table);
-        }
-    }
-
     /// Takes the start of an `INSERT` that is the same as before off `rest`.
     fn repeat_insert(&mut self, chunk: &[u8], rest: &mut &[u8]) -> bool {
-        let Some(table) = self.repeated.table else { return false };
-        let Some(tail) = rest.strip_prefix(self.repeated.start.as_slice()) else { return false };
-        self.follow_mark();
+        let Some((table, tail)) = self.repeated.strip(rest) else { return false };
+        self.mark.follow();
         self.statement_offset = self.offset + (chunk.len() - rest.len()) as u64;
         self.statement.resume_insert(table);
         *rest = tail;
@@ -225,12 +206,6 @@ impl Plain {
         rest.len() < before
     }
 
-    fn follow_mark(&mut self) {
-        if self.mark == Mark::Seen {
-            self.mark = Mark::Followed;
-        }
-    }
-
     fn command(&mut self) -> Result<()> {
         let line = self.lexer.text();
         // psql would run a command in the middle of a statement, too.
@@ -240,23 +215,23 @@ impl Plain {
         match (Command::parse(line)?, self.restricted.take()) {
             (Command::Restrict(token), None) => {
                 self.restricted = Some(token);
-                self.follow_mark();
+                self.mark.follow();
             }
             (Command::Unrestrict(token), Some(open)) if token == open => {}
             (Command::Connect, None) => {
                 self.lexer.set_standard_conforming_strings(b"on");
                 self.schema = None;
-                self.repeated = Repeated::default();
-                self.follow_mark();
+                self.repeated.forget();
+                self.mark.follow();
             }
-            (Command::Encoding, None) => self.follow_mark(),
+            (Command::Encoding, None) => self.mark.follow(),
             _ => return Err(command::refused(line)),
         }
         Ok(())
     }
 
     fn set(&mut self, setting: Setting, value: Vec<u8>) -> Result<()> {
-        self.repeated = Repeated::default();
+        self.repeated.forget();
         match setting {
             Setting::SearchPath => {
                 self.schema = String::from_utf8(value).ok().filter(|schema| !schema.is_empty());
@@ -285,11 +260,7 @@ impl Plain {
         if self.restricted.is_some() {
             return Err(incomplete("the dump has no end mark").with_context("missing", r"\unrestrict"));
         }
-        match self.mark {
-            Mark::Seen => Ok(()),
-            Mark::Missing => Err(incomplete("the dump has no end mark")),
-            Mark::Followed => Err(incomplete("the dump goes on behind its end mark")),
-        }
+        self.mark.check()
     }
 }
 

@@ -109,7 +109,7 @@ mod tests {
 
     fn inspect(mut bytes: Vec<u8>, length: usize, chunk: usize) -> Result<(), ErrorKind> {
         bytes.resize(length, 0);
-        let Inspector { mut tap, inventory } = Inspector::for_format("sqlite", "database");
+        let Inspector { mut tap, inventory, .. } = Inspector::for_format("sqlite", "database");
         for piece in bytes.chunks(chunk) {
             tap.update(piece).map_err(|err| err.kind())?;
         }

@@ -63,7 +63,7 @@ impl Pipeline {
         meter: &Meter,
         estimate: Option<u64>,
     ) -> Result<(Manifest, Vec<String>)> {
-        let Dump { source, body, inventory, companions } = dumper.dump().await?;
+        let Dump { source, body, inventory, companions, warnings: noticed } = dumper.dump().await?;
         let backup = claim.backup().clone();
         if source.database != backup.database {
             return Err(Error::new(ErrorKind::Unexpected, "the dump is of another database than the probe")
@@ -71,11 +71,15 @@ impl Pipeline {
                 .with_context("dumped", &source.database));
         }
         let inspector = Inspector::for_format(&info.engine, &info.format);
-        let seen = inspector.inventory.clone();
+        let (seen, position, remarks) =
+            (inspector.inventory.clone(), inspector.position.clone(), inspector.warnings.clone());
         let key = Layout::of(&backup).artifact(&self.extensions(&info.extension))?;
         claim.will_put(key.clone());
         let (artifact, plain) = self.store_one(key, body, inspector, meter, estimate).await?;
         let mut warnings = Vec::new();
+        for warning in noticed.into_iter().chain(remarks.take().unwrap_or_default()) {
+            self.warn(Operation::Backup, &mut warnings, warning);
+        }
         let inventory = self.agreed(inventory, seen.take().flatten(), &mut warnings)?;
 
         let mut manifest = Manifest::new(backup, self.clock.now(), source, artifact, plain);
@@ -87,6 +91,7 @@ impl Pipeline {
             .as_ref()
             .map(|encryptor| Encryption::new(encryptor.name(), encryptor.recipients()));
         manifest.inventory = inventory;
+        manifest.position = position.take().flatten();
         for companion in companions {
             let (name, object) = self.store_companion(companion, claim, meter).await?;
             manifest.companions.insert(name, object);

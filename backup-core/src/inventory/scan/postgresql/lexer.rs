@@ -2,7 +2,13 @@
 
 use memchr::{memchr, memchr2};
 
-use super::super::{Error, capped::Capped, corrupt};
+use super::super::{
+    Error,
+    capped::Capped,
+    corrupt, is_space,
+    rows::{self, Backslash, Passed, Place},
+    take,
+};
 
 /// What [`Lexer::next`] found; its text is in [`Lexer::text`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +53,6 @@ enum Mode {
         matched: usize,
     },
     Command,
-}
-
-/// What a backslash in a literal means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Backslash {
-    Plain,
-    Escape,
 }
 
 /// Whether the text of literals is kept.
@@ -326,6 +325,27 @@ impl Lexer {
         None
     }
 
+    /// Passes over rows of an `INSERT`, up to what needs a closer look; `otherwise` is where the text stands
+    /// unless it stands in a literal.
+    pub(super) fn pass_rows(&mut self, rest: &mut &[u8], otherwise: Place) -> Option<Passed> {
+        let place = match self.mode {
+            Mode::Between if self.is_plain() => otherwise,
+            Mode::Literal { backslash: Backslash::Plain } => Place::Literal,
+            _ => return None,
+        };
+        let mut passed = rows::pass(rest, place, Backslash::Plain);
+        if passed.place == Place::Literal {
+            self.mode = Mode::Literal { backslash: Backslash::Plain };
+        } else {
+            // The word may go on, and decides what a quote means.
+            passed.taken -= trailing_word(rest, passed.taken);
+            self.mode = Mode::Between;
+        }
+        let taken = take(rest, Some(passed.taken));
+        self.line_start &= taken.is_empty();
+        (!taken.is_empty()).then_some(passed)
+    }
+
     /// Passes over white space between tokens.
     pub(super) fn skip_space(&mut self, rest: &mut &[u8]) {
         let end = rest.iter().position(|byte| !is_space(*byte));
@@ -376,13 +396,6 @@ impl Lexer {
     }
 }
 
-/// Takes `end` bytes off `rest`, or all.
-fn take<'a>(rest: &mut &'a [u8], end: Option<usize>) -> &'a [u8] {
-    let (head, tail) = end.and_then(|end| rest.split_at_checked(end)).unwrap_or((rest, &[]));
-    *rest = tail;
-    head
-}
-
 fn block_comment(depth: u64, previous: u8, byte: u8) -> Mode {
     match (previous, byte) {
         (b'/', b'*') => Mode::BlockComment { depth: depth.saturating_add(1), previous: 0 },
@@ -417,10 +430,6 @@ fn follows_prefix(text: &[u8], at: usize) -> bool {
 
 fn is_special(byte: u8) -> bool {
     matches!(byte, b'\'' | b'"' | b'(' | b')' | b';' | b'$' | b'-' | b'/' | b'\\')
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
 fn is_word(byte: u8) -> bool {

@@ -1,7 +1,13 @@
 //! [`Statement`]: what a statement of a plain dump says about tables.
 
 use super::{
-    super::{Error, capped::Capped, corrupt, tables::TableId, tables::Tables},
+    super::{
+        Error,
+        capped::{Capped, long_name},
+        corrupt,
+        rows::{Passed, Place},
+        tables::{TableId, Tables},
+    },
     lexer::Token,
 };
 use crate::inventory::qualified_name;
@@ -153,6 +159,22 @@ impl Statement {
         self.row_start
     }
 
+    /// Where in the rows of an `INSERT` the statement stands, from its first row on.
+    pub(super) fn place(&self) -> Option<Place> {
+        match (self.state, self.depth) {
+            (State::Values, 0) if self.rows > 0 => Some(Place::Gap),
+            (State::Values, 1) => Some(Place::Row),
+            _ => None,
+        }
+    }
+
+    /// Rows were read elsewhere.
+    pub(super) fn pass(&mut self, passed: Passed) {
+        self.rows += passed.rows;
+        self.depth = u32::from(passed.place != Place::Gap);
+        self.row_start = false;
+    }
+
     /// A row was read up to its end, and the next one opened or not.
     pub(super) fn pass_row(&mut self, next: NextRow) {
         match next {
@@ -214,7 +236,7 @@ impl Statement {
             State::Create if is("function") || is("procedure") => State::Routine,
             State::Create if ["or", "replace", "unlogged", "foreign"].into_iter().any(is) => State::Create,
             State::Name(purpose) => {
-                self.part(text, &str::to_ascii_lowercase)?;
+                self.part(text, &|part| part.to_ascii_lowercase())?;
                 State::NamePart(purpose)
             }
             State::IfNot(purpose) => State::Name(purpose),
@@ -264,7 +286,7 @@ impl Statement {
     fn quoted(&mut self, text: &Capped) -> Result<(), Error> {
         self.state = match self.state {
             State::Name(purpose) => {
-                self.part(text, &str::to_owned)?;
+                self.part(text, &std::convert::identity)?;
                 State::NamePart(purpose)
             }
             // Old versions wrote a view that depends on itself as a table that a rule turns into a view.
@@ -326,16 +348,13 @@ impl Statement {
         }
     }
 
-    fn part(&mut self, text: &Capped, fold: &dyn Fn(&str) -> String) -> Result<(), Error> {
+    fn part(&mut self, text: &Capped, fold: &dyn Fn(String) -> String) -> Result<(), Error> {
         /// Database, schema and table.
         const PARTS: usize = 3;
-        let whole = text.whole().filter(|_| self.name.len() < PARTS);
-        let whole = whole.ok_or_else(|| {
-            corrupt("the name of a table is longer than any server allows")
-                .with_context("start", String::from_utf8_lossy(text.start()).escape_debug())
-        })?;
-        let part = std::str::from_utf8(whole).map_or_else(|_| whole.escape_ascii().to_string(), fold);
-        self.name.push(part);
+        if self.name.len() >= PARTS {
+            return Err(long_name(text));
+        }
+        self.name.push(fold(text.to_name()?));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ const END: &str = "\n--\n-- PostgreSQL database dump complete\n--\n\n";
 
 /// The inventory as `(name, rows, bytes)`, read in chunks of `size`.
 fn scan_by(dump: &[u8], size: usize) -> Result<Vec<(String, u64, u64)>> {
-    let Inspector { mut tap, inventory } = Inspector::for_format("postgresql", "plain");
+    let Inspector { mut tap, inventory, .. } = Inspector::for_format("postgresql", "plain");
     for chunk in dump.chunks(size) {
         tap.update(chunk)?;
     }
@@ -348,7 +348,7 @@ fn a_dump_that_ends_in_data_says_in_which_table() {
 #[test]
 fn a_dump_of_globals_has_a_mark_of_its_own_and_no_inventory() {
     let globals = |text: &str| {
-        let Inspector { mut tap, inventory } = Inspector::for_format("postgresql", "globals");
+        let Inspector { mut tap, inventory, .. } = Inspector::for_format("postgresql", "globals");
         tap.update(text.as_bytes()).unwrap();
         tap.finish().map_err(|err| err.kind()).map(|()| inventory.take())
     };
