@@ -123,6 +123,10 @@ pub struct RestoreOptions {
     pub format: String,
     /// The version of the server that the dump came from, where known.
     pub source_version: Option<String>,
+    /// The encoding of the database that the dump came from, in the words of
+    /// [`SourceInfo::encoding`](crate::SourceInfo::encoding), where known: a database that the restore makes gets
+    /// the same.
+    pub source_encoding: Option<String>,
     /// What may happen to a target that is not empty.
     pub on_existing: OnExisting,
 }

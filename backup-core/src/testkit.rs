@@ -16,8 +16,12 @@ pub mod dumper;
 pub mod fake;
 pub mod faults;
 #[cfg(unix)]
+pub mod mysql;
+#[cfg(unix)]
 pub mod postgres;
 pub mod restorer;
+#[cfg(unix)]
+mod server;
 pub mod store;
 
 pub use catalog::sample_manifest;

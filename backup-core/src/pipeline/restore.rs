@@ -313,6 +313,7 @@ impl Pipeline {
         .await?;
         let mut options = RestoreOptions::new(manifest.format.clone()).with_on_existing(request.on_existing);
         options.source_version = Some(manifest.source.server_version.clone());
+        options.source_encoding.clone_from(&manifest.source.encoding);
         restorer.restore(body, options).await
     }
 }

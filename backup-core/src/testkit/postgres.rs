@@ -1,29 +1,20 @@
 //! [`PrivatePostgres`]: a PostgreSQL server that a test starts for itself, and that is gone afterwards.
 
 use std::{
-    fmt::Write as _,
     fs,
-    io::{BufRead, BufReader, Read, Write as _},
-    net::TcpListener,
-    os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
 };
 
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::{sync::OnceCell, task::spawn_blocking};
+use tokio::sync::OnceCell;
 
+use super::server::{HOST, Recipe, Supervised, encoded};
 use crate::{ByteStream, Secret, process::Tool};
 
-const SUPERVISOR: &str = include_str!("postgres.sh");
 const SUPERUSER: &str = "postgres";
-const HOST: &str = "127.0.0.1";
 const NOT_INSTALLED: &str = "the test needs a PostgreSQL server: run `apt-get install postgresql`, or set \
     BACKUP_TEST_PG_BIN to the directory that holds `initdb` and `postgres`";
-
-/// How often another port is tried, as somebody may take the free one that was found.
-const TRIES: u32 = 5;
 
 /// The most that [`PrivatePostgres::psql`] returns, in bytes.
 const PRINTED: usize = 64 * 1024 * 1024;
@@ -51,21 +42,8 @@ const PRINTED: usize = 64 * 1024 * 1024;
 /// ```
 #[derive(Debug)]
 pub struct PrivatePostgres {
-    supervisor: Child,
-    /// The server runs until this is closed.
-    alive: Option<ChildStdin>,
-    server: Pid,
-    directory: PathBuf,
+    server: Supervised,
     bin: PathBuf,
-    port: u16,
-    password: Secret,
-}
-
-impl Drop for PrivatePostgres {
-    fn drop(&mut self) {
-        drop(self.alive.take());
-        let _cleaned = self.supervisor.wait();
-    }
 }
 
 impl PrivatePostgres {
@@ -79,23 +57,16 @@ impl PrivatePostgres {
     ///
     /// Cancel-safe: a server whose start was dropped is stopped once it runs.
     pub async fn start() -> Self {
-        let started = spawn_blocking(|| {
-            let mut log = String::new();
-            for _ in 0..TRIES {
-                match Self::try_start() {
-                    Ok(server) => return server,
-                    Err(failed) => log = failed,
-                }
-                if !log.contains("could not bind") {
-                    break;
-                }
-            }
-            panic!("PostgreSQL did not start:\n{log}");
-        });
-        match started.await {
-            Ok(server) => server,
-            Err(err) => std::panic::resume_unwind(err.into_panic()),
-        }
+        let arguments =
+            |port: u16| vec![find_bin().into_os_string(), port.to_string().into(), SUPERUSER.into()];
+        let recipe = Recipe {
+            name: "pg",
+            script: include_str!("postgres.sh"),
+            users: &["postgres"],
+            port_taken: "could not bind",
+            arguments,
+        };
+        Self { server: recipe.start().await, bin: find_bin() }
     }
 
     /// One server for all tests of a process, started by the first that asks.
@@ -124,19 +95,19 @@ impl PrivatePostgres {
     /// The server's port, also in the name of its socket.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.server.port
     }
 
     /// The directory of its Unix socket.
     #[must_use]
     pub fn socket_dir(&self) -> PathBuf {
-        self.directory.join("socket")
+        self.server.directory().join("socket")
     }
 
     /// The directory that holds all of it, and that is removed at the end.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        &self.directory
+        self.server.directory()
     }
 
     /// The name of the superuser.
@@ -149,14 +120,14 @@ impl PrivatePostgres {
     /// The superuser's password.
     #[must_use]
     pub fn password(&self) -> Secret {
-        self.password.clone()
+        self.server.password.clone()
     }
 
     /// `postgresql://user:password@host:port/database` of the superuser, percent-encoded.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        let (password, database) = (encoded(self.password.expose()), encoded(database));
-        format!("postgresql://{SUPERUSER}:{password}@{HOST}:{}/{database}", self.port)
+        let (password, database) = (encoded(self.server.password.expose()), encoded(database));
+        format!("postgresql://{SUPERUSER}:{password}@{HOST}:{}/{database}", self.server.port)
     }
 
     /// A program of this server's version, such as `pg_dump`.
@@ -168,7 +139,7 @@ impl PrivatePostgres {
     /// The process id of the server.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.server.as_raw_nonzero().get().unsigned_abs()
+        self.server.pid()
     }
 
     /// Creates a database of exactly this name.
@@ -196,7 +167,7 @@ impl PrivatePostgres {
     pub async fn psql(&self, database: &str, sql: &str) -> String {
         let psql = Tool::new("psql", self.bin("psql"))
             .args(["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-f", "-", "-h", HOST])
-            .args(["-p", &self.port.to_string(), "-U", SUPERUSER])
+            .args(["-p", &self.server.port.to_string(), "-U", SUPERUSER])
             .env("PGDATABASE", database)
             .env("PGCLIENTENCODING", "UTF8")
             .secret_env("PGPASSWORD", self.password());
@@ -231,7 +202,7 @@ impl PrivatePostgres {
     ///
     /// When it was dead already.
     pub fn kill_server(&self) {
-        kill_process(self.server, Signal::KILL).expect("the server runs");
+        self.server.kill();
     }
 
     /// What the server logged so far.
@@ -240,46 +211,8 @@ impl PrivatePostgres {
     ///
     /// When the log cannot be read.
     #[must_use]
-    #[allow(clippy::disallowed_methods)] // A small file, in a test.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.directory.join("log")).expect("a log")
-    }
-
-    /// Starts the supervisor, which does the rest; its output, if the server does not start.
-    fn try_start() -> Result<Self, String> {
-        let bin = find_bin();
-        let password = random_password();
-        let port =
-            TcpListener::bind((HOST, 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
-        let directory =
-            tempfile::Builder::new().prefix("backup-test-pg-").tempdir().expect("a directory").keep();
-        // Outside of any runtime, and it has to outlive this process.
-        #[allow(clippy::disallowed_methods)]
-        let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(SUPERVISOR).arg("private-postgres");
-        command.arg(&directory).arg(&bin).arg(port.to_string()).arg(SUPERUSER);
-        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH")).env("LC_ALL", "C");
-        // A group of its own: an interrupt at the terminal ends the test, and not the cleaning.
-        command.current_dir(&directory).process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        if rustix::process::geteuid().is_root() {
-            let (uid, gid) = unprivileged_user();
-            chown(&directory, Some(uid), Some(gid)).expect("the directory is given away");
-            command.uid(uid).gid(gid);
-        }
-        let mut supervisor = command.spawn().expect("sh starts");
-        let mut alive = supervisor.stdin.take().expect("a pipe");
-        writeln!(alive, "{}", password.expose()).expect("the supervisor reads");
-        let mut said = BufReader::new(supervisor.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        said.read_line(&mut line).expect("the supervisor answers");
-        let server = line.strip_prefix("ready ").and_then(|pid| Pid::from_raw(pid.trim().parse().ok()?));
-        let Some(server) = server else {
-            said.read_to_string(&mut line).expect("the supervisor explains");
-            let _ended = supervisor.wait();
-            return Err(line);
-        };
-        Ok(Self { supervisor, alive: Some(alive), server, directory, bin, port, password })
+        self.server.log()
     }
 }
 
@@ -304,35 +237,4 @@ fn find_bin() -> PathBuf {
 
 fn is_server(bin: &Path) -> bool {
     ["initdb", "postgres", "psql"].iter().all(|program| bin.join(program).is_file())
-}
-
-/// User and group of `postgres`, else of `nobody`; initdb insists on a user that has a name.
-#[allow(clippy::disallowed_methods)] // A small file, on a blocking thread.
-fn unprivileged_user() -> (u32, u32) {
-    let users = fs::read_to_string("/etc/passwd").expect("a list of users");
-    let find = |name: &str| {
-        let mut fields =
-            users.lines().map(|line| line.split(':')).find(|line| line.clone().next() == Some(name))?;
-        Some((fields.nth(2)?.parse().ok()?, fields.next()?.parse().ok()?))
-    };
-    find("postgres")
-        .or_else(|| find("nobody"))
-        .expect("PostgreSQL refuses root; there must be a user `nobody`")
-}
-
-fn random_password() -> Secret {
-    let mut random = [0; 12];
-    getrandom::fill(&mut random).expect("random bytes");
-    Secret::new(format!("p@ss:w/r%d '\"\\é-{}", hex::encode(random)))
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() {
-            encoded.push(char::from(byte));
-        } else {
-            write!(encoded, "%{byte:02X}").expect("a string grows");
-        }
-        encoded
-    })
 }

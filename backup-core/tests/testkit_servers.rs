@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use backup_core::{process::Tool, testkit::postgres::PrivatePostgres};
+use backup_core::{
+    process::Tool,
+    testkit::{mysql::PrivateMysql, postgres::PrivatePostgres},
+};
 use futures::TryStreamExt;
 
 /// Longer than any step takes, on a machine that is very busy.
@@ -54,6 +57,34 @@ async fn a_server_answers_and_a_drop_leaves_nothing() {
     assert!(!processes_of(&directory).is_empty());
     drop(server);
     assert!(!directory.exists() && processes_of(&directory).is_empty(), "the drop waits");
+}
+
+#[tokio::test]
+async fn a_mysql_server_answers_and_a_drop_leaves_nothing() {
+    let server = PrivateMysql::start().await;
+    let directory = server.directory().to_owned();
+    assert_eq!(server.sql("", "select 1; select 'é', 2;").await, "1\né\t2");
+    server.create_database("Odd `name'd/%").await;
+    assert_eq!(server.sql("Odd `name'd/%", "select database();").await, "Odd `name'd/%");
+    for (password, lets_in) in [(server.password().expose(), true), ("wrong", false), ("", false)] {
+        let client = Tool::new("mysql", server.client())
+            .args(["--no-defaults", "-h", server.host(), "-u", server.superuser(), "-e", "select 1"])
+            .args(["--protocol=tcp", "-P", &server.port().to_string()])
+            .env("MYSQL_PWD", password);
+        assert_eq!(client.output(1000).await.is_ok(), lets_in, "over TCP too");
+    }
+    assert!(!processes_of(&directory).is_empty());
+    drop(server);
+    assert!(!directory.exists() && processes_of(&directory).is_empty(), "the drop waits");
+}
+
+#[tokio::test]
+async fn a_killed_mysql_server_leaves_nothing() {
+    let server = PrivateMysql::start().await;
+    let directory = server.directory().to_owned();
+    server.kill_server();
+    drop(server);
+    until_gone(&directory).await;
 }
 
 #[tokio::test]
@@ -125,7 +156,7 @@ async fn a_killed_test_leaves_nothing() {
     ]);
     let mut stream = test.stream().unwrap();
     let mut said = String::new();
-    while said.matches("directory ").count() < 2 || !said.ends_with('\n') {
+    while said.matches("directory ").count() < 3 || !said.ends_with('\n') {
         let chunk = stream.try_next().await.unwrap().expect("it waits");
         said.push_str(std::str::from_utf8(&chunk).unwrap());
     }
@@ -145,5 +176,6 @@ async fn starts_servers_and_waits_to_be_killed() {
     let own = PrivatePostgres::start().await;
     println!("\ndirectory {}", own.directory().display());
     println!("directory {}", PrivatePostgres::shared().await.directory().display());
+    println!("directory {}", PrivateMysql::shared().await.directory().display());
     std::future::pending::<()>().await;
 }
