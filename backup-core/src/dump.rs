@@ -5,7 +5,11 @@ use std::{fmt::Debug, sync::Arc};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteStream, Result, inventory::Inventory};
+use crate::{
+    ByteStream, Result, Stages, Transform, compress,
+    digest::{ByteCount, Tap},
+    inventory::Inventory,
+};
 
 /// Makes a dump of one database.
 ///
@@ -16,6 +20,9 @@ use crate::{ByteStream, Result, inventory::Inventory};
 /// - The body of a dump ends cleanly only after the tool's exit status was success *and* the format's own
 ///   end mark was seen. A tool that fails at any byte, or exits with success without the mark, is an error
 ///   as the body's last item.
+/// - A body that is compressed already says so in [`Dump::encoding`]: it ends cleanly only after the success of
+///   tool *and* compressor, and the end mark is what [the check](Encoding::with_check) of the decoded bytes
+///   demands. [`Dump::into_plain`] gives a body for which the first clause holds as it stands.
 /// - Dropping the body, or the future of `dump`, kills the tool and its children.
 /// - The tool's messages are drained while the body is not read, and their tail, redacted, is in the error.
 /// - Two dumps may run at once.
@@ -127,6 +134,8 @@ pub struct Dump {
     pub source: SourceInfo,
     /// The bytes; see the contract of [`Dumper`].
     pub body: ByteStream,
+    /// How the body is compressed already, if it is; whoever reads it has to look.
+    pub encoding: Option<Encoding>,
     /// The inventory where the tool tells it beforehand; otherwise it is read out of the body.
     pub inventory: Option<Inventory>,
     /// Small texts that belong to the dump and are stored beside it, such as the roles of the server.
@@ -140,7 +149,69 @@ impl Dump {
     /// A dump of `body`.
     #[must_use]
     pub fn new(source: SourceInfo, body: ByteStream) -> Self {
-        Self { source, body, inventory: None, companions: Vec::new(), warnings: Vec::new() }
+        Self { source, body, encoding: None, inventory: None, companions: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// Says that the body is compressed already.
+    #[must_use]
+    pub fn with_encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = Some(encoding);
+        self
+    }
+
+    /// The same dump with a plain body: what is compressed is decompressed, and checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where this build lacks the format's feature. A body that cannot
+    /// be decoded is [`Corrupt`](crate::ErrorKind::Corrupt) as its last item.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn into_plain(mut self) -> Result<Self> {
+        let Some(encoding) = self.encoding.take() else { return Ok(self) };
+        let (decoder, check) = encoding.into_parts()?;
+        let stages = Stages::new().transform(decoder).boxed_tap(check);
+        Ok(Self { body: stages.run(self.body), ..self })
+    }
+}
+
+/// That the body of a dump is compressed already, on the host of the database for example.
+#[non_exhaustive]
+pub struct Encoding {
+    /// The format, in the words of [`compress::by_name`](crate::compress::by_name).
+    pub format: &'static str,
+    check: Box<dyn Tap>,
+}
+
+impl Encoding {
+    /// A body compressed in `format`.
+    #[must_use]
+    pub fn new(format: &'static str) -> Self {
+        Self { format, check: Box::new(ByteCount::default()) }
+    }
+
+    /// What the decoded bytes have to pass, to their end: the format's end mark for example.
+    #[must_use]
+    pub fn with_check(mut self, check: impl Tap + 'static) -> Self {
+        self.check = Box::new(check);
+        self
+    }
+
+    /// A decoder, and the check of what comes out of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where this build lacks the format's feature.
+    pub fn into_parts(self) -> Result<(Box<dyn Transform>, Box<dyn Tap>)> {
+        Ok((compress::by_name(self.format)?.decoder()?, self.check))
+    }
+}
+
+impl Debug for Encoding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoding").field("format", &self.format).finish_non_exhaustive()
     }
 }
 

@@ -27,7 +27,7 @@ pub use catalog::{Annotation, Catalog, Entry, Filter, JsonCatalog, Note, StoreCa
 pub use clock::{Clock, SystemClock};
 pub use compress::Compressor;
 pub use digest::Digest;
-pub use dump::{Companion, Dump, Dumper, DumperInfo, SourceInfo};
+pub use dump::{Companion, Dump, Dumper, DumperInfo, Encoding, SourceInfo};
 pub use encrypt::Encryptor;
 pub use error::{BoxError, Error, ErrorKind, Result, Retryable};
 pub use event::{Event, Observer, Operation, Progress};
@@ -38,6 +38,6 @@ pub use pipeline::Pipeline;
 pub use restore::{OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, TargetInfo};
 pub use secret::Secret;
 pub use store::{GetOptions, GetResult, MemoryStore, ObjectMeta, PutMode, PutOptions, Store, StoreExt};
-pub use stream::{ByteSender, ByteStream, ReaderGone};
+pub use stream::{ByteSender, ByteStream, EndMark, ReaderGone};
 pub use transform::{Stages, Transform};
 pub use verify::{Evidence, Level, Verdict};

@@ -3,17 +3,25 @@
 use std::{any::Any, ffi::OsString, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
+use tokio::task::JoinHandle;
 
-use self::spawn::Running;
-use crate::{ByteStream, ErrorKind, Result, Secret};
+use self::{spawn::Running, ssh::script::Use};
+use crate::{ByteStream, Error, ErrorKind, Result, Secret};
 
 mod feed;
+mod files;
 mod group;
+mod host;
 mod reader;
 mod spawn;
+mod ssh;
 mod tail;
 #[cfg(test)]
 mod tests;
+
+pub use host::Host;
+pub use ssh::{Ssh, WireCompression};
 
 /// A program with its arguments and environment, ready to be started.
 ///
@@ -30,6 +38,10 @@ pub struct Tool {
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) total_timeout: Option<Duration>,
     pub(crate) guards: Vec<Arc<dyn Any + Send + Sync>>,
+    host: Host,
+    /// The files of a tool on another host.
+    files: Vec<Secret>,
+    has_local_files: bool,
 }
 
 impl fmt::Debug for Tool {
@@ -39,6 +51,7 @@ impl fmt::Debug for Tool {
             .field("program", &self.program)
             .field("args", &self.args)
             .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("host", &self.host.name())
             .finish_non_exhaustive()
     }
 }
@@ -66,7 +79,23 @@ impl Tool {
             idle_timeout: None,
             total_timeout: None,
             guards: Vec::new(),
+            host: Host::local(),
+            files: Vec::new(),
+            has_local_files: false,
         }
+    }
+
+    /// Says on which machine it runs; on this one unless said. To be said before
+    /// [`file_arg`](Self::file_arg) and [`file_env`](Self::file_env).
+    ///
+    /// On another host it runs with the environment of a login there, the tool's own variables added: what this
+    /// process has in its environment stays here. Whatever ends it here, ends it there, with everything that it
+    /// started; a tool that reads nothing is warned (SIGTERM) two seconds before it is killed. Its arguments can be
+    /// seen in the list of processes there, as they can here, but not those of `ssh`.
+    #[must_use]
+    pub fn on(mut self, host: &Host) -> Self {
+        self.host = host.clone();
+        self
     }
 
     /// Adds an argument; never a secret.
@@ -150,6 +179,11 @@ impl Tool {
     /// tool itself has ended: nothing that it started outlives it. Standard error is drained all the time,
     /// its end kept for the error. Standard input is empty.
     ///
+    /// On another host it is started in the background: everything that goes wrong there, also that it cannot be
+    /// started, is the last item. Of the connection, these are [`ConnectionFailed`](ErrorKind::ConnectionFailed) and
+    /// [`AuthenticationFailed`](ErrorKind::AuthenticationFailed) before the start, and
+    /// [`Unavailable`](ErrorKind::Unavailable) later.
+    ///
     /// # Errors
     ///
     /// [`ToolNotFound`](ErrorKind::ToolNotFound) or [`PermissionDenied`](ErrorKind::PermissionDenied) when it
@@ -161,7 +195,37 @@ impl Tool {
     ///
     /// Outside of a tokio runtime.
     pub fn stream(self) -> Result<ByteStream> {
-        Ok(Running::start(self)?.into_stream())
+        self.check()?;
+        if self.host.is_local() {
+            return Ok(Running::start(self)?.into_stream());
+        }
+        Ok(in_background(self, Use::Stream))
+    }
+
+    /// [`stream`](Self::stream), with the output as its host compresses it for the wire, and the format's name.
+    ///
+    /// The name is that of [`compress::by_name`](crate::compress::by_name), and `None` where nothing is compressed:
+    /// on this machine, and on a host without [`wire`](Ssh::wire). The stream ends cleanly only after tool *and*
+    /// compressor ended with success. Whether the plain bytes have their end mark can only be said of the decoded
+    /// ones: see [`Encoding`](crate::dump::Encoding).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`stream`](Self::stream); [`ToolNotFound`](ErrorKind::ToolNotFound) for a compressor that the host
+    /// lacks.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn stream_compressed(self) -> Result<(ByteStream, Option<&'static str>)> {
+        let wire = self.host.remote().map(Ssh::wire_compression).unwrap_or_default();
+        match wire.format() {
+            None => Ok((self.stream()?, None)),
+            Some(format) => {
+                self.check()?;
+                Ok((in_background(self, Use::Compressed(wire)), Some(format)))
+            }
+        }
     }
 
     /// Runs the tool to its end, and returns what it printed, at most `limit` bytes of it.
@@ -179,7 +243,8 @@ impl Tool {
     ///
     /// Cancel-safe: a dropped call kills the tool and its children.
     pub async fn output(self, limit: usize) -> Result<ToolOutput> {
-        let mut running = Running::start(self)?;
+        self.check()?;
+        let mut running = Running::open(self, Use::Stream).await?;
         let mut stdout = BytesMut::new();
         while let Some(chunk) = running.next().await? {
             if stdout.len() + chunk.len() > limit {
@@ -216,7 +281,44 @@ impl Tool {
     ///
     /// Cancel-safe in that a dropped call kills the tool and its children; what the tool did by then stays.
     pub async fn feed(self, body: ByteStream, limit: usize) -> Result<ToolOutput> {
+        self.check()?;
         feed::feed(self, body, limit).await
+    }
+
+    /// Refuses files that are on another machine than the tool.
+    fn check(&self) -> Result<()> {
+        if self.has_local_files && !self.host.is_local() || !self.files.is_empty() && self.host.is_local() {
+            return Err(Error::new(ErrorKind::InvalidInput, "the tool got its files before its host")
+                .with_context("tool", self.name)
+                .with_suggestion("call `on` before `file_arg` and `file_env`"));
+        }
+        Ok(())
+    }
+}
+
+/// Starts a tool on another host at once, though its stream is not polled yet.
+fn in_background(tool: Tool, how: Use) -> ByteStream {
+    let started = AbortOnDrop(tokio::spawn(Running::open(tool, how)));
+    ByteStream::new(
+        futures::stream::once(async move {
+            let mut started = started;
+            match (&mut started.0).await {
+                Ok(running) => Ok(running?.into_stream()),
+                Err(err) => {
+                    Err(Error::new(ErrorKind::Unexpected, "the tool's start was cut short").with_source(err))
+                }
+            }
+        })
+        .try_flatten(),
+    )
+}
+
+/// Ends a task, and what it made, when it is dropped.
+struct AbortOnDrop(JoinHandle<Result<Running>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::{
 use crate::{Error, ErrorKind, Result};
 
 mod end_mark;
+pub use end_mark::EndMark;
 
 /// How many bytes [`ByteStream::from_reader`] reads at once.
 const READ_BYTES: usize = 256 * 1024;

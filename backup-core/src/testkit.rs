@@ -22,6 +22,8 @@ pub mod postgres;
 pub mod restorer;
 #[cfg(unix)]
 mod server;
+#[cfg(unix)]
+pub mod sshd;
 pub mod store;
 
 pub use catalog::sample_manifest;

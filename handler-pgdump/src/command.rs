@@ -1,16 +1,17 @@
 //! Settings to argument lists, environments and password files; starts nothing.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
-use backup_core::{Error, Result, Secret, process::Tool};
+use backup_core::{
+    Result, Secret,
+    process::{Host, Tool},
+};
 
 use crate::config::{PARAMETERS, PasswordVia, PgConfig, Route};
 
 mod dump_args;
-mod files;
 
 pub(crate) use dump_args::{DumpSettings, check_extra, globals_args};
-pub(crate) use files::private_folder;
 
 /// The seconds that libpq waits for each host, unless the configuration says otherwise.
 const CONNECT_TIMEOUT_SECONDS: &str = "15";
@@ -149,24 +150,17 @@ impl Environment {
         for secret in self.redact.into_iter().filter(|secret| !secret.expose().is_empty()) {
             tool = tool.redact(secret);
         }
-        let written = files::write([
-            ("PGPASSFILE", "pass", self.pass_file),
-            ("PGSERVICEFILE", "service", self.service_file),
-        ])
-        .await?;
-        let Some(written) = written else { return Ok(tool) };
-        for (variable, path) in &written.paths {
-            let path = path.to_str().ok_or_else(not_utf8)?;
-            tool = tool.env(*variable, path);
-            if *variable == "PGSERVICEFILE" {
-                tool = tool.env("PGSERVICE", "backup");
-            }
+        if let Some(content) = self.pass_file {
+            tool = tool.file_env("PGPASSFILE", content).await?;
         }
-        Ok(tool.keep(Arc::new(written)))
+        if let Some(content) = self.service_file {
+            tool = tool.file_env("PGSERVICEFILE", content).await?.env("PGSERVICE", "backup");
+        }
+        Ok(tool)
     }
 }
 
-/// A client program told about the connection, with `args`.
+/// A client program on `host` told about the connection, with `args`.
 ///
 /// # Cancel safety
 ///
@@ -175,10 +169,25 @@ pub(crate) async fn client(
     name: &'static str,
     program: PathBuf,
     config: &PgConfig,
+    host: &Host,
     args: impl IntoIterator<Item = impl Into<std::ffi::OsString>>,
 ) -> Result<Tool> {
     config.validate()?;
-    Environment::of(config).apply(Tool::new(name, program).args(args)).await
+    let environment = if host.is_local() {
+        Environment::of(config)
+    } else {
+        // A password file there would be a pipe, and libpq takes regular files only.
+        Environment::of(&config.clone().password_via(PasswordVia::Environment))
+    };
+    environment.apply(Tool::new(name, program).args(args).on(host)).await
+}
+
+/// Where the server is, as seen from here.
+pub(crate) fn location(config: &PgConfig, host: &Host) -> String {
+    match host.name() {
+        Some(name) => format!("{} from {name}", config.location()),
+        None => config.location(),
+    }
 }
 
 /// The rules of libpq's password file: `:` and `\` are escaped.
@@ -191,10 +200,6 @@ fn escape_pass(password: &str) -> String {
         escaped.push(ch);
     }
     escaped
-}
-
-fn not_utf8() -> Error {
-    crate::config::invalid("the temporary folder's path is not UTF-8")
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use backup_core::{
-    ByteStream, Companion, Dump, Dumper, DumperInfo, Error, ErrorKind, Result, SourceInfo, process::Tool,
+    ByteStream, Companion, Dump, Dumper, DumperInfo, Encoding, EndMark, Error, ErrorKind, Result, SourceInfo,
+    process::{Host, Tool},
 };
 use futures::{StreamExt, TryStreamExt};
 
@@ -27,6 +28,9 @@ const IDLE_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// The last comment of a plain dump.
 const DUMP_END: &[u8] = b"-- PostgreSQL database dump complete";
+
+/// The first bytes of an archive.
+const MAGIC: &[u8] = b"PGDMP";
 
 /// The last comment of `pg_dumpall`.
 const GLOBALS_END: &[u8] = b"-- PostgreSQL database cluster dump complete";
@@ -55,6 +59,7 @@ pub struct PgDump {
     settings: DumpSettings,
     globals: Option<Globals>,
     installed: Installed,
+    host: Host,
     idle_timeout: Duration,
     total_timeout: Option<Duration>,
     staging: Option<PathBuf>,
@@ -78,6 +83,7 @@ impl PgDump {
             settings: DumpSettings::default(),
             globals: None,
             installed: Installed::default(),
+            host: Host::local(),
             idle_timeout: IDLE_LIMIT,
             total_timeout: None,
             staging: None,
@@ -209,6 +215,14 @@ impl PgDump {
         self
     }
 
+    /// Runs the client programs on `host`, where the connection then starts: a socket's folder and the files of
+    /// TLS are those of that host. See "Over SSH" on this crate's front page.
+    #[must_use]
+    pub fn over(mut self, host: Host) -> Self {
+        self.host = host;
+        self
+    }
+
     /// Says where the temporary copy of the directory format is made; the system's temporary folder unless
     /// said otherwise.
     #[must_use]
@@ -217,20 +231,45 @@ impl PgDump {
         self
     }
 
+    /// The stream of a tool, compressed on its way where the host is told so, and the end that it must have.
+    fn stream(&self, tool: Tool) -> Result<(ByteStream, Option<Encoding>)> {
+        let custom = self.settings.format == Format::Custom;
+        let (stream, encoding) = if custom && self.settings.compression == ArchiveCompression::PgDump {
+            (tool.stream()?, None)
+        } else {
+            tool.stream_compressed()?
+        };
+        Ok(match (encoding, custom) {
+            (None, true) => (head::require(stream, MAGIC), None),
+            (None, false) => (stream.require_end_mark(END_WINDOW, |end| has(end, DUMP_END)), None),
+            (Some(format), true) => (stream, Some(Encoding::new(format).with_check(head::Head::new(MAGIC)))),
+            (Some(format), false) => {
+                let mark = EndMark::new(END_WINDOW, |end: &[u8]| has(end, DUMP_END));
+                (stream, Some(Encoding::new(format).with_check(mark)))
+            }
+        })
+    }
+
     pub(crate) fn installed(mut self, installed: Installed) -> Self {
         self.installed = installed;
         self
     }
 
     async fn prepare(&self) -> Result<(SourceInfo, Client)> {
-        let server = Server::new(&self.config, &self.installed).await?;
+        if matches!(self.settings.format, Format::Directory { .. }) && !self.host.is_local() {
+            return Err(Error::new(ErrorKind::Unsupported, "the directory format cannot be dumped over SSH")
+                .with_suggestion("use the custom format, whose body needs no copy on the host"));
+        }
+        let server = Server::new(&self.config, &self.installed, &self.host).await?;
         let facts = server.facts().await?;
-        let client = client_for_dump(&self.installed.find(Program::PgDump).await?, facts.server())?.clone();
+        let client =
+            client_for_dump(&self.installed.find(Program::PgDump, &self.host).await?, facts.server())?
+                .clone();
         if self.globals.is_some() {
             self.require(&client, Program::PgDumpall).await?;
         }
         let mut source = SourceInfo::new(facts.database);
-        source.location = self.config.location();
+        source.location = command::location(&self.config, &self.host);
         Program::PgDump.name().clone_into(&mut source.tool);
         source.tool_version.clone_from(&client.printed);
         source.server_version = facts.version;
@@ -242,7 +281,13 @@ impl PgDump {
 
     async fn require(&self, client: &Client, program: Program) -> Result<()> {
         let path = client.path(program);
-        if tokio::fs::try_exists(&path).await? {
+        let exists = if self.host.is_local() {
+            tokio::fs::try_exists(&path).await?
+        } else {
+            let folder = client.folder.to_string_lossy();
+            self.host.find_program(&[program.name()], &[folder.as_ref()]).await?.contains(&path)
+        };
+        if exists {
             return Ok(());
         }
         Err(Error::new(ErrorKind::ToolNotFound, "a client program of PostgreSQL is not installed")
@@ -252,7 +297,8 @@ impl PgDump {
     }
 
     async fn tool(&self, client: &Client, program: Program, args: Vec<String>) -> Result<Tool> {
-        let tool = command::client(program.name(), client.path(program), &self.config, args).await?;
+        let path = client.path(program);
+        let tool = command::client(program.name(), path, &self.config, &self.host, args).await?;
         Ok(match self.total_timeout {
             Some(limit) => tool.total_timeout(limit),
             None => tool,
@@ -286,21 +332,18 @@ impl Dumper for PgDump {
 
     async fn dump(&self) -> Result<Dump> {
         let (source, client) = self.prepare().await.map_err(|err| err.with_operation("dump"))?;
-        let body = if let Format::Directory { .. } = self.settings.format {
+        let (body, encoding) = if let Format::Directory { .. } = self.settings.format {
             let staging = Staging::create("backup-pg-dump-", self.staging.clone()).await?;
             let args = self.settings.args(Some(&staging.content()));
             let tool = self.tool(&client, Program::PgDump, args).await?;
-            directory::stream(tool, staging, self.idle_timeout)
+            (directory::stream(tool, staging, self.idle_timeout), None)
         } else {
             let args = self.settings.args(None);
             let tool = self.tool(&client, Program::PgDump, args).await?;
-            let stream = tool.idle_timeout(self.idle_timeout).stream()?;
-            match self.settings.format {
-                Format::Custom => head::require(stream, b"PGDMP"),
-                _ => stream.require_end_mark(END_WINDOW, |end| has(end, DUMP_END)),
-            }
+            self.stream(tool.idle_timeout(self.idle_timeout))?
         };
         let mut dump = Dump::new(source, explained(body));
+        dump.encoding = encoding;
         if let Some(globals) = self.globals {
             dump.companions.push(self.globals_companion(&client, globals).await?);
         }

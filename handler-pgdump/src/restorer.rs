@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome, Restorer,
-    Result, Scratch, TargetInfo,
+    Result, Scratch, TargetInfo, process::Host,
 };
 
 use crate::{
@@ -53,6 +53,7 @@ pub struct PgRestore {
     jobs: u16,
     safety: ClientSafety,
     installed: Installed,
+    host: Host,
     idle_timeout: Duration,
     total_timeout: Option<Duration>,
     staging: Option<PathBuf>,
@@ -76,6 +77,7 @@ impl PgRestore {
             jobs: 1,
             safety: ClientSafety::default(),
             installed: Installed::default(),
+            host: Host::local(),
             idle_timeout: IDLE_LIMIT,
             total_timeout: None,
             staging: None,
@@ -103,6 +105,16 @@ impl PgRestore {
     #[must_use]
     pub fn client_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.installed = Installed::In(folder.into());
+        self
+    }
+
+    /// Runs the client programs on `host`, by the rules of [`PgDump::over`].
+    ///
+    /// A folder or a file on that host is never made: the directory format and several jobs are refused
+    /// ([`Unsupported`](ErrorKind::Unsupported)).
+    #[must_use]
+    pub fn over(mut self, host: Host) -> Self {
+        self.host = host;
         self
     }
 
@@ -134,12 +146,12 @@ impl PgRestore {
 
     /// The rows of the database, counted by the server.
     pub(crate) async fn count(&self) -> Result<Inventory> {
-        count::rows(&Server::new(&self.config, &self.installed).await?).await
+        count::rows(&Server::new(&self.config, &self.installed, &self.host).await?).await
     }
 
     /// The database, or `None` where it does not exist, and a session elsewhere on its server.
     async fn look(&self) -> Result<Look> {
-        let server = Server::new(&self.config, &self.installed).await?;
+        let server = Server::new(&self.config, &self.installed, &self.host).await?;
         match server.facts().await {
             Ok(facts) => Ok(Look {
                 version: facts.server(),
@@ -157,7 +169,7 @@ impl PgRestore {
 
     async fn client(&self, needs: &RestoreNeeds) -> Result<Client> {
         let program = if needs.archive { Program::PgRestore } else { Program::Psql };
-        client_for_restore(&self.installed.find(program).await?, needs).cloned()
+        client_for_restore(&self.installed.find(program, &self.host).await?, needs).cloned()
     }
 
     async fn restore_into_target(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
@@ -172,6 +184,13 @@ impl PgRestore {
                 "a plain dump cannot be restored by several jobs",
             )
             .with_suggestion("use one job, or dump in the custom or directory format"));
+        }
+        if (self.jobs > 1 || options.format == DIRECTORY) && !self.host.is_local() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "pg_restore would need a copy of the archive on the other host",
+            )
+            .with_suggestion("over SSH use one job, and dump in the plain or custom format"));
         }
         let look = self.look().await?;
         let needs = RestoreNeeds {
@@ -256,7 +275,7 @@ impl Restorer for PgRestore {
                 RestoreNeeds { target: look.version, source: None, archive: false, safety: self.safety };
             let client = self.client(&needs).await?;
             let mut target = TargetInfo::new(self.config.database());
-            target.location = self.config.location();
+            target.location = crate::command::location(&self.config, &self.host);
             Program::Psql.name().clone_into(&mut target.tool);
             target.tool_version = client.printed;
             target.server_version = look.printed;
@@ -272,12 +291,14 @@ impl Restorer for PgRestore {
     }
 
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
-        Ok(Arc::new(PgDump::new(self.config.clone()).installed(self.installed.clone())))
+        Ok(Arc::new(
+            PgDump::new(self.config.clone()).installed(self.installed.clone()).over(self.host.clone()),
+        ))
     }
 
     async fn scratch(&self) -> Result<Box<dyn Scratch>> {
         let make = async {
-            let server = Server::new(&self.config, &self.installed).await?;
+            let server = Server::new(&self.config, &self.installed, &self.host).await?;
             let (maintenance, _) = target::maintenance(&server).await?;
             let database: TemporaryDatabase =
                 target::create(&maintenance, self.config.database(), "rehearsal", None).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backup_core::{ByteStream, Error, ErrorKind, Result};
+use backup_core::{ByteStream, Error, ErrorKind, Result, process::Host};
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -29,6 +29,7 @@ const PREAMBLE: &str = "SET search_path = '';\nSET statement_timeout = 0;\nSET l
 pub(crate) struct Server {
     pub(crate) config: PgConfig,
     pub(crate) psql: Client,
+    pub(crate) host: Host,
 }
 
 /// What one question tells about a server and a database.
@@ -87,14 +88,15 @@ impl Server {
     /// # Cancel safety
     ///
     /// Cancel-safe.
-    pub(crate) async fn new(config: &PgConfig, installed: &Installed) -> Result<Self> {
+    pub(crate) async fn new(config: &PgConfig, installed: &Installed, host: &Host) -> Result<Self> {
         config.validate()?;
-        Ok(Self { config: config.clone(), psql: installed.any(Program::Psql).await? })
+        let psql = installed.any(Program::Psql, host).await?;
+        Ok(Self { config: config.clone(), psql, host: host.clone() })
     }
 
     /// The same server, another database.
     pub(crate) fn at(&self, database: &str) -> Self {
-        Self { config: self.config.with_database(database), psql: self.psql.clone() }
+        Self { config: self.config.with_database(database), ..self.clone() }
     }
 
     /// Runs `sql` and returns what it prints, without headers; stops at the first error.
@@ -104,7 +106,7 @@ impl Server {
     /// Cancel-safe for questions: a dropped call ends `psql`.
     pub(crate) async fn ask(&self, sql: &str, limit: Duration) -> Result<String> {
         let psql = self.psql.path(Program::Psql);
-        let tool = command::client("psql", psql, &self.config, QUERY_ARGS.iter().copied())
+        let tool = command::client("psql", psql, &self.config, &self.host, QUERY_ARGS.iter().copied())
             .await?
             .env("PGCLIENTENCODING", "UTF8")
             .total_timeout(limit);

@@ -17,6 +17,8 @@ mod round_trip;
 mod secrets;
 #[path = "live/server.rs"]
 mod server;
+#[path = "live/ssh.rs"]
+mod ssh;
 #[path = "live/targets.rs"]
 mod targets;
 #[path = "live/tools.rs"]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{Pipeline, claim::host_name, meter::Meter};
 use crate::{BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, Result};
 
+mod beside;
 mod commit;
 mod request;
 mod transfer;

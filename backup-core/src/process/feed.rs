@@ -6,16 +6,20 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
-use futures::StreamExt;
+use bytes::{Buf, Bytes, BytesMut};
+use futures::{FutureExt, StreamExt};
 use tokio::{
     io::AsyncWriteExt,
-    pin,
     process::ChildStdin,
     time::{self, Instant},
 };
 
-use super::{TOO_MUCH, Tool, ToolOutput, group::Group, spawn::Running};
+use super::{
+    TOO_MUCH, Tool, ToolOutput,
+    group::Group,
+    spawn::Running,
+    ssh::{script::Use, session::Session},
+};
 use crate::{ByteStream, Error, ErrorKind, Result};
 
 /// How long a write that filled the pipe is followed by a pause, in which the tool empties it.
@@ -24,13 +28,17 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// The longest pause between two looks at whether the tool has read everything.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
+/// How many bytes are sent to another host at once, each time by a process there.
+const FRAME_BYTES: usize = 512 * 1024;
+
 /// See [`Tool::feed`].
 pub(super) async fn feed(tool: Tool, body: ByteStream, limit: usize) -> Result<ToolOutput> {
     let idle_timeout = tool.idle_timeout;
-    let (mut running, stdin, group) = Running::start_fed(tool)?;
+    let (mut running, input) = start(tool).await?;
     let activity = Activity::new();
-    let pumped = pump(Input { stdin, group, complete: false }, body, &activity);
-    pin!(pumped);
+    let mut pumped = Box::pin(pump(input, body, &activity));
+    // The input of a tool on another host is its lifeline too, and stays open.
+    let mut lifeline = None;
 
     let (mut stdout, mut too_much) = (BytesMut::new(), false);
     let mut input = None;
@@ -38,9 +46,12 @@ pub(super) async fn feed(tool: Tool, body: ByteStream, limit: usize) -> Result<T
     while !ended || input.is_none() {
         tokio::select! {
             pump = &mut pumped, if input.is_none() => match pump {
-                Ok(all) => input = Some(all),
+                Ok((all, open)) => {
+                    input = Some(all);
+                    lifeline = open;
+                }
                 Err(Broken::Body(err)) => {
-                    // Killed already; this waits until it is gone, so that nothing is done after we returned.
+                    // Killed already, or about to be on another host; this waits until it is gone, so that nothing is done after we returned.
                     let _said = running.fail(ErrorKind::ToolFailed, "was given an incomplete body").await;
                     return Err(err);
                 }
@@ -59,9 +70,15 @@ pub(super) async fn feed(tool: Tool, body: ByteStream, limit: usize) -> Result<T
                 }
                 None => ended = true,
             },
-            () = activity.ceased(idle_timeout), if !ended => return Err(running.idle().await),
+            () = activity.ceased(idle_timeout), if !ended => {
+                // With it goes the lifeline of a tool on another host.
+                drop(pumped);
+                drop(lifeline);
+                return Err(running.idle().await);
+            }
         }
     }
+    drop(lifeline);
     if input == Some(Taken::InPart) {
         return Err(running
             .error(ErrorKind::ToolFailed, "stopped reading before the end of its input")
@@ -71,6 +88,20 @@ pub(super) async fn feed(tool: Tool, body: ByteStream, limit: usize) -> Result<T
         return Err(running.error(ErrorKind::ToolFailed, TOO_MUCH).with_context("limit_bytes", limit));
     }
     Ok(ToolOutput { stdout: stdout.freeze(), stderr: running.stderr() })
+}
+
+/// Starts the tool, here or on its host.
+async fn start(tool: Tool) -> Result<(Running, Input)> {
+    let Some(ssh) = tool.host.remote().cloned() else {
+        let (running, stdin, group) = Running::start_fed(tool)?;
+        return Ok((running, Input { stdin, group, complete: false, framed: false }));
+    };
+    let mut running = Running::start_remote(Session::prepare(tool, ssh, Use::Feed).await?).await?;
+    let Some(stdin) = running.take_lifeline() else {
+        return Err(running.error(ErrorKind::Unexpected, "has no standard input"));
+    };
+    let input = Input { stdin, group: running.group(), complete: false, framed: true };
+    Ok((running, input))
 }
 
 /// How much of the body the tool has read.
@@ -87,33 +118,60 @@ enum Broken {
 }
 
 /// Hands the body over, and closes the tool's standard input after the last byte was *read*.
-async fn pump(mut input: Input, mut body: ByteStream, activity: &Activity) -> Result<Taken, Broken> {
+///
+/// What is returned is the lifeline of a tool on another host.
+async fn pump(
+    mut input: Input,
+    mut body: ByteStream,
+    activity: &Activity,
+) -> Result<(Taken, Option<Input>), Broken> {
+    let mut frame = BytesMut::new();
     loop {
         activity.wait_for_body();
-        let Some(chunk) = body.next().await else { break };
+        let chunk = match body.next().now_or_never() {
+            Some(next) => next,
+            // Nothing more for now: what was gathered is sent, so that the tool can go on.
+            None if frame.is_empty() => body.next().await,
+            None => {
+                activity.wait_for_tool();
+                if !input.write_frame(&mut frame, activity).await? {
+                    return Ok((input.taken_in_part(), None));
+                }
+                continue;
+            }
+        };
+        let Some(chunk) = chunk else { break };
         let mut chunk = chunk.map_err(Broken::Body)?;
         activity.wait_for_tool();
+        if !input.framed {
+            if !input.write_all(&mut chunk, activity).await? {
+                return Ok((input.taken_in_part(), None));
+            }
+            continue;
+        }
         while !chunk.is_empty() {
-            match input.stdin.write(&chunk).await {
-                Ok(written) => {
-                    activity.tick();
-                    let _written = chunk.split_to(written);
-                    if !chunk.is_empty() {
-                        // The pipe is full. Without a pause we would be woken for every 4 KiB that are read.
-                        time::sleep(PAUSE).await;
-                    }
-                }
-                Err(err) if err.kind() == io::ErrorKind::BrokenPipe => return Ok(input.taken_in_part()),
-                Err(err) => return Err(Broken::Pipe(err)),
+            let part = chunk.split_to(chunk.len().min(FRAME_BYTES - frame.len()));
+            frame.extend_from_slice(&part);
+            if frame.len() == FRAME_BYTES && !input.write_frame(&mut frame, activity).await? {
+                return Ok((input.taken_in_part(), None));
             }
         }
     }
     activity.wait_for_tool();
+    if input.framed {
+        let mut end = Bytes::from_static(b"end\n");
+        if !input.write_frame(&mut frame, activity).await? || !input.write_all(&mut end, activity).await? {
+            return Ok((input.taken_in_part(), None));
+        }
+        // Whether the tool read everything is said by its host.
+        input.complete = true;
+        return Ok((Taken::Whole, Some(input)));
+    }
     let mut pause = PAUSE;
     let mut left = input.unread();
     while left > 0 {
         if input.is_closed_by_tool() {
-            return Ok(input.taken_in_part());
+            return Ok((input.taken_in_part(), None));
         }
         time::sleep(pause).await;
         pause = LONGEST_PAUSE.min(pause * 2);
@@ -124,7 +182,7 @@ async fn pump(mut input: Input, mut body: ByteStream, activity: &Activity) -> Re
         left = now_left;
     }
     input.complete = true;
-    Ok(Taken::Whole)
+    Ok((Taken::Whole, None))
 }
 
 /// The tool's standard input: if it is closed before everything was handed over, the tool is killed first.
@@ -134,17 +192,49 @@ struct Input {
     stdin: ChildStdin,
     group: Arc<Group>,
     complete: bool,
+    /// Sent in frames, of which the last one says that it is the last: the tool's host kills the tool when they end
+    /// without it.
+    framed: bool,
 }
 
 impl Drop for Input {
     fn drop(&mut self) {
-        if !self.complete {
+        if !self.complete && !self.framed {
             self.group.kill();
         }
     }
 }
 
 impl Input {
+    /// Writes all of `bytes`; false when nobody reads any more.
+    async fn write_all(&mut self, bytes: &mut Bytes, activity: &Activity) -> Result<bool, Broken> {
+        while !bytes.is_empty() {
+            match self.stdin.write(bytes).await {
+                Ok(written) => {
+                    activity.tick();
+                    bytes.advance(written);
+                    if !bytes.is_empty() {
+                        // The pipe is full. Without a pause we would be woken for every 4 KiB that are read.
+                        time::sleep(PAUSE).await;
+                    }
+                }
+                Err(err) if err.kind() == io::ErrorKind::BrokenPipe => return Ok(false),
+                Err(err) => return Err(Broken::Pipe(err)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writes what was gathered as a frame, unless that is nothing.
+    async fn write_frame(&mut self, frame: &mut BytesMut, activity: &Activity) -> Result<bool, Broken> {
+        if frame.is_empty() {
+            return Ok(true);
+        }
+        let mut length = Bytes::from(format!("{}\n", frame.len()));
+        let mut bytes = frame.split().freeze();
+        Ok(self.write_all(&mut length, activity).await? && self.write_all(&mut bytes, activity).await?)
+    }
+
     /// The tool itself has stopped reading: it cannot be misled any more, and is judged by its exit status.
     fn taken_in_part(mut self) -> Taken {
         self.complete = true;

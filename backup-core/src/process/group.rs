@@ -3,7 +3,10 @@
 use std::{
     io,
     process::{Child, ExitStatus},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// A running child, the leader of a process group of its own.
@@ -14,6 +17,8 @@ pub(super) struct Group {
     #[cfg(unix)]
     leader: rustix::process::Pid,
     state: Mutex<State>,
+    /// Set when the other host said that the tool there has ended.
+    ended_there: Arc<AtomicBool>,
 }
 
 struct State {
@@ -23,11 +28,12 @@ struct State {
 }
 
 impl Group {
-    pub(super) fn new(child: Child) -> Self {
+    pub(super) fn new(child: Child, ended_there: Arc<AtomicBool>) -> Self {
         Self {
             #[cfg(unix)]
             leader: rustix::process::Pid::from_child(&child),
             state: Mutex::new(State { child, reaped: false, overdue: false }),
+            ended_there,
         }
     }
 
@@ -46,6 +52,12 @@ impl Group {
     /// True once [`expire`](Self::expire) has killed it.
     pub(super) fn is_overdue(&self) -> bool {
         self.lock().overdue
+    }
+
+    /// True once another host said that the tool there has ended; the leader passes on what is left.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    pub(super) fn has_ended_there(&self) -> bool {
+        self.ended_there.load(Ordering::Acquire)
     }
 
     /// Waits for the leader's end, kills what it left behind, and reaps it.

@@ -87,6 +87,8 @@ mod unix {
     const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
     /// For how many looks a tool may be gone while its standard output stays open and silent.
     const LOOKS_AFTER_END: u32 = 2;
+    /// The same where the tool was on another host: its last bytes may still be on their way.
+    const LOOKS_AFTER_END_THERE: u32 = 5;
 
     /// The reading end of the tool's standard output.
     pub(in crate::process) struct Stdout {
@@ -152,11 +154,14 @@ mod unix {
             if events.is_closed() {
                 return Ok(Some(Read::ReaderGone));
             }
-            if group.has_ended() {
-                looks_after_end += 1;
-                if looks_after_end > LOOKS_AFTER_END {
-                    return Ok(Some(Read::HeldOpen));
-                }
+            let looks = match (group.has_ended(), group.has_ended_there()) {
+                (true, _) => LOOKS_AFTER_END,
+                (false, true) => LOOKS_AFTER_END_THERE,
+                (false, false) => continue,
+            };
+            looks_after_end += 1;
+            if looks_after_end > looks {
+                return Ok(Some(Read::HeldOpen));
             }
         }
     }

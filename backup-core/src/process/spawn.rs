@@ -3,14 +3,14 @@
 use std::{
     io,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     thread,
     time::Duration,
 };
 
 use bytes::Bytes;
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     process::{ChildStderr, ChildStdin},
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -22,6 +22,11 @@ use super::{
     Tool,
     group::Group,
     reader::{self, Ended, FromTool, Stdout},
+    ssh::{
+        marks::Marks,
+        script::Use,
+        session::{Remote, Session},
+    },
     tail::Tail,
 };
 use crate::{ByteStream, Error, ErrorKind, Result, Retryable};
@@ -36,6 +41,9 @@ const CHUNKS: usize = 2;
 /// How long a killed tool may take to be gone, and its last messages to arrive.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How long a tool on another host may take to be gone after its lifeline was closed: it is warned, then killed.
+const GRACE_THERE: Duration = Duration::from_secs(5);
+
 /// A tool at work: killed with everything that it started when this is dropped.
 pub(super) struct Running {
     name: &'static str,
@@ -48,11 +56,15 @@ pub(super) struct Running {
     /// How the tool ended, until that was said.
     ended: Option<io::Result<Ended>>,
     attendant: JoinHandle<()>,
+    remote: Option<Remote>,
+    killed_on_drop: bool,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.group.kill();
+        if self.killed_on_drop {
+            self.group.kill();
+        }
         self.attendant.abort();
     }
 }
@@ -61,14 +73,71 @@ impl Running {
     /// Starts `tool` with nothing to read.
     pub(super) fn start(tool: Tool) -> Result<Self> {
         let child = spawn(&tool, Stdio::null())?;
-        Self::follow(tool, child)
+        Self::follow(tool, child, None)
+    }
+
+    /// Starts `tool` with nothing to read, here or on its host.
+    pub(super) async fn open(tool: Tool, how: Use) -> Result<Self> {
+        match tool.host.remote().cloned() {
+            None => Self::start(tool),
+            Some(ssh) => Self::start_remote(Session::prepare(tool, ssh, how).await?).await,
+        }
+    }
+
+    /// Starts a tool on another host; its lifeline is also what a body is sent by.
+    pub(super) async fn start_remote(session: Session) -> Result<Self> {
+        let Session { client, header, token, has_ended, remote } = session;
+        let mut child = spawn(&client, Stdio::piped())?;
+        let stdin = child.stdin.take();
+        let mut running =
+            Self::follow(client, child, Some((remote, Marks::new(token, has_ended.clone()), has_ended)))?;
+        let stdin = stdin.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        #[cfg(unix)]
+        enlarge(&stdin);
+        let mut lifeline = ChildStdin::from_std(stdin)?;
+        // An `ssh` that does not take it has failed, and says why when it is read.
+        let _or_says_why = lifeline.write_all(&header).await;
+        if let Some(remote) = &mut running.remote {
+            remote.lifeline = Some(lifeline);
+        }
+        Ok(running)
+    }
+
+    /// The lifeline of a tool on another host, taken to send a body by it.
+    pub(super) fn take_lifeline(&mut self) -> Option<ChildStdin> {
+        self.remote.as_mut()?.lifeline.take()
+    }
+
+    pub(super) fn group(&self) -> Arc<Group> {
+        Arc::clone(&self.group)
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// True once it has ended, whatever was read of it.
+    #[cfg(unix)]
+    pub(super) fn has_ended(&self) -> bool {
+        self.group.has_ended()
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::unused_self)] // The same shape as on Unix.
+    pub(super) fn has_ended(&self) -> bool {
+        false
+    }
+
+    /// Leaves it to end by itself, within a second or so.
+    pub(super) fn let_go(mut self) {
+        self.killed_on_drop = false;
     }
 
     /// Starts `tool` with a pipe to read from.
     pub(super) fn start_fed(tool: Tool) -> Result<(Self, ChildStdin, Arc<Group>)> {
         let mut child = spawn(&tool, Stdio::piped())?;
         let stdin = child.stdin.take();
-        let running = Self::follow(tool, child)?;
+        let running = Self::follow(tool, child, None)?;
         let stdin = stdin.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
         #[cfg(unix)]
         enlarge(&stdin);
@@ -77,9 +146,21 @@ impl Running {
         Ok((running, stdin, group))
     }
 
-    fn follow(tool: Tool, mut child: Child) -> Result<Self> {
+    fn follow(
+        tool: Tool,
+        mut child: Child,
+        remote: Option<(Remote, Marks, Arc<AtomicBool>)>,
+    ) -> Result<Self> {
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let group = Arc::new(Group::new(child));
+        let mut tail = Tail::new(tool.secrets);
+        let (remote, ended_there) = match remote {
+            Some((remote, marks, ended_there)) => {
+                tail = tail.with_marks(marks);
+                (Some(remote), ended_there)
+            }
+            None => (None, Arc::default()),
+        };
+        let group = Arc::new(Group::new(child, ended_there));
         // Blocks until the kernel has ended what was just started; there is no thread yet to do it.
         let abandon = |err: io::Error| {
             group.kill();
@@ -98,7 +179,7 @@ impl Running {
             .spawn(move || reader::run(stdout, &on_thread, &sender, guards))
             .map_err(abandon)?;
 
-        let tail = Arc::new(Mutex::new(Tail::new(tool.secrets)));
+        let tail = Arc::new(Mutex::new(tail));
         let (all_read, drained) = oneshot::channel();
         let attendant =
             tokio::spawn(attend(stderr, Arc::clone(&tail), all_read, tool.total_timeout, Arc::clone(&group)));
@@ -112,6 +193,8 @@ impl Running {
             drained: Some(drained),
             ended: None,
             attendant,
+            remote,
+            killed_on_drop: true,
         })
     }
 
@@ -143,11 +226,25 @@ impl Running {
         if self.group.is_overdue() {
             return Err(self.overdue().await);
         }
-        if self.ended.is_none() {
+        while self.ended.is_none() {
             match self.events.recv().await {
-                Some(FromTool::Chunk(chunk)) => return Ok(Some(chunk)),
+                Some(FromTool::Chunk(chunk)) => {
+                    let chunk = match &mut self.remote {
+                        None => chunk,
+                        Some(remote) => remote.stdout.strip(chunk)?,
+                    };
+                    if !chunk.is_empty() {
+                        return Ok(Some(chunk));
+                    }
+                }
                 // Kept, as this call may be dropped while it waits for the last messages.
-                Some(FromTool::Ended(ended)) => self.ended = Some(ended),
+                Some(FromTool::Ended(ended)) => {
+                    self.ended = Some(ended);
+                    let rest = self.remote.as_mut().map(|remote| remote.stdout.finish()).unwrap_or_default();
+                    if !rest.is_empty() {
+                        return Ok(Some(rest));
+                    }
+                }
                 None => return Err(self.fail(ErrorKind::Unexpected, "the thread that reads it died").await),
             }
         }
@@ -163,9 +260,13 @@ impl Running {
 
     /// Kills the tool and makes an error of what it said.
     pub(super) async fn fail(&mut self, kind: ErrorKind, message: &'static str) -> Error {
+        if let Some(remote) = &mut self.remote {
+            drop(remote.lifeline.take());
+            // The connection ends after the tool there, whose own end is waited for.
+            let _or_out_of_reach = time::timeout(GRACE_THERE, gone(&mut self.events)).await;
+        }
         self.group.kill();
-        let gone = async { while let Some(FromTool::Chunk(_)) = self.events.recv().await {} };
-        let _gone_or_as_good = time::timeout(GRACE, gone).await;
+        let _gone_or_as_good = time::timeout(GRACE, gone(&mut self.events)).await;
         self.last_messages().await;
         self.error(kind, message)
     }
@@ -188,8 +289,11 @@ impl Running {
         self.error_with(kind, message, "")
     }
 
-    fn error_with(&self, kind: ErrorKind, message: &'static str, status: &str) -> Error {
+    pub(super) fn error_with(&self, kind: ErrorKind, message: &'static str, status: &str) -> Error {
         let mut err = Error::new(kind, message).with_context("tool", self.name);
+        if let Some(remote) = &self.remote {
+            err = err.with_context("host", remote.host());
+        }
         if !status.is_empty() {
             err = err.with_context("status", status);
         }
@@ -209,6 +313,10 @@ impl Running {
     async fn judge(&mut self, ended: &Ended) -> Result<()> {
         if self.group.is_overdue() {
             return Err(self.overdue().await);
+        }
+        if let Some(remote) = &self.remote {
+            let report = lock(&self.tail).report();
+            return remote.judge(self, &report, ended.status, ended.held_open);
         }
         if !ended.status.success() {
             return Err(self.exited_with(ended.status));
@@ -244,6 +352,11 @@ impl Running {
     }
 }
 
+/// Waits until the tool is gone, throwing away what it still prints.
+async fn gone(events: &mut mpsc::Receiver<FromTool>) {
+    while let Some(FromTool::Chunk(_)) = events.recv().await {}
+}
+
 /// Reads standard error to its end whatever the consumer of standard output does, and ends an overdue tool.
 async fn attend(
     mut stderr: ChildStderr,
@@ -264,6 +377,7 @@ async fn attend(
                 }
             }
         }
+        lock(&tail).finish();
         let _nobody_waits = all_read.send(());
     };
     let limit = async {

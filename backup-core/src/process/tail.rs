@@ -1,5 +1,6 @@
 //! The end of what a tool said on standard error, without its secrets.
 
+use super::ssh::marks::{Marks, Report, Said};
 use crate::Secret;
 
 /// How much of standard error is kept, in bytes.
@@ -19,6 +20,8 @@ pub(super) struct Tail {
     secrets: Vec<Secret>,
     margin: usize,
     raw: Vec<u8>,
+    /// Takes out what another host reports by the way.
+    marks: Option<Marks>,
 }
 
 impl Tail {
@@ -26,11 +29,40 @@ impl Tail {
         secrets.retain(|secret| !secret.expose().is_empty());
         // No way of writing that we know makes a byte longer than three.
         let margin = secrets.iter().map(|secret| secret.expose().len() * 3).max().unwrap_or(0);
-        Self { secrets, margin, raw: Vec::new() }
+        Self { secrets, margin, raw: Vec::new(), marks: None }
+    }
+
+    /// Of a tool on another host.
+    pub(super) fn with_marks(mut self, marks: Marks) -> Self {
+        self.marks = Some(marks);
+        self
+    }
+
+    /// What the other host reported so far.
+    pub(super) fn report(&self) -> Report {
+        self.marks.as_ref().map(|marks| marks.report().clone()).unwrap_or_default()
     }
 
     /// Appends what was said.
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        let Some(marks) = &mut self.marks else { return self.append(bytes) };
+        for said in marks.update(bytes) {
+            match said {
+                Said::Bytes(bytes) => self.append(&bytes),
+                Said::Forget => self.raw.clear(),
+            }
+        }
+    }
+
+    /// Nothing more will be said.
+    pub(super) fn finish(&mut self) {
+        if let Some(marks) = &mut self.marks {
+            let rest = marks.finish();
+            self.append(&rest);
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
         self.raw.extend_from_slice(bytes);
         let keep = TAIL_BYTES + self.margin;
         // Only now and then, so that a flood of messages is not moved again and again.

@@ -300,6 +300,43 @@ async fn a_guard_is_kept_until_the_tool_has_ended() {
     assert!(!path.exists());
 }
 
+#[tokio::test]
+async fn a_file_argument_is_private_stands_where_it_was_added_and_goes_with_the_tool() {
+    let script = r#"cat "$0" "$V"; stat -c %a "$0" "${0%/*}"; echo "$0 $1""#;
+    let tool =
+        Tool::new("sh", "sh").args(["-c", script]).file_arg("", Secret::new("[client]\n")).await.unwrap();
+    let tool = tool.arg("last").file_env("V", Secret::new("two\n")).await.unwrap();
+    let printed = tool.output(1000).await.unwrap().stdout;
+    let lines: Vec<_> = std::str::from_utf8(&printed).unwrap().lines().collect();
+    let [one, two, file, folder, args] = lines[..] else { panic!("{lines:?}") };
+    assert_eq!((one, two, file, folder), ("[client]", "two", "600", "700"));
+    let path = args.strip_suffix(" last").unwrap();
+    until("the file is gone", || !std::path::Path::new(path).parent().unwrap().exists()).await;
+
+    let tool = Tool::new("sh", "sh").file_arg("", Secret::new("x")).await.unwrap();
+    let elsewhere = Host::ssh(Ssh::new("nowhere").unwrap());
+    assert_eq!(tool.on(&elsewhere).stream().unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn programs_are_found_in_folders_then_in_the_path() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let root = tempfile::tempdir().unwrap();
+    for (folder, mode) in [("v10/bin", 0o755), ("v9/bin", 0o755), ("w1/bin", 0o755), ("v8/bin", 0o644)] {
+        let folder = root.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("sh"), "").unwrap();
+        std::fs::set_permissions(folder.join("sh"), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    symlink(root.path().join("v9"), root.path().join("v7")).unwrap();
+    let pattern = format!("{}/v*/bin", root.path().display());
+    let found = Host::local().find_program(&["sh", "no-such-program"], &[&pattern, "/none*"]).await.unwrap();
+    let in_root: Vec<_> = found.iter().filter_map(|path| path.strip_prefix(root.path()).ok()).collect();
+    assert_eq!(in_root, ["v10/bin/sh", "v7/bin/sh", "v9/bin/sh"].map(std::path::Path::new));
+    assert!(found.len() > 3 && found[3..].iter().all(|path| path.is_absolute() && path.ends_with("sh")));
+    assert!(Host::local().find_program(&["a/b"], &[]).await.is_err());
+}
+
 fn large_body(bytes: usize) -> ByteStream {
     let chunk = Bytes::from(vec![b'x'; 100_000]);
     ByteStream::new(stream::iter((0..bytes / 100_000).map(move |_| Ok(chunk.clone()))))

@@ -1,10 +1,9 @@
 //! [`ByteStream::require_end_mark`]: a clean end counts only after the format's own end.
 
-use bytes::Bytes;
 use futures::StreamExt;
 
 use super::ByteStream;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, digest::Tap};
 
 impl ByteStream {
     /// Passes the bytes on unchanged, and turns a clean end without the format's end mark into an error.
@@ -48,6 +47,37 @@ impl ByteStream {
     }
 }
 
+/// A [`Tap`] that does what [`ByteStream::require_end_mark`] does, for bytes that come out of a decoder.
+pub struct EndMark<F> {
+    end: End,
+    is_marked: F,
+}
+
+impl<F: FnOnce(&[u8]) -> bool + Send> EndMark<F> {
+    /// Fails at the end unless `is_marked` says yes to the last `window` bytes.
+    pub fn new(window: usize, is_marked: F) -> Self {
+        Self { end: End { window, kept: Vec::new(), bytes: 0 }, is_marked }
+    }
+}
+
+impl<F> std::fmt::Debug for EndMark<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndMark").finish_non_exhaustive()
+    }
+}
+
+impl<F: FnOnce(&[u8]) -> bool + Send> Tap for EndMark<F> {
+    fn update(&mut self, bytes: &[u8]) -> Result<()> {
+        self.end.push(bytes);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        let Self { end, is_marked } = *self;
+        end.judge(is_marked)
+    }
+}
+
 /// The last bytes of what passed.
 struct End {
     window: usize,
@@ -56,7 +86,7 @@ struct End {
 }
 
 impl End {
-    fn push(&mut self, chunk: &Bytes) {
+    fn push(&mut self, chunk: &[u8]) {
         self.bytes += chunk.len() as u64;
         // Only its end is copied, and moved only now and then: chunks may be large, or tiny.
         let end = chunk.get(chunk.len().saturating_sub(self.window)..).unwrap_or_default();
@@ -80,6 +110,7 @@ impl End {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use futures::{TryStreamExt, stream};
     use proptest::prelude::*;
 
@@ -102,9 +133,12 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let collected = runtime.block_on(marked.collect_bytes(1000));
             match collected {
-                Ok(all) => prop_assert!(after <= 16 && all == bytes),
-                Err(err) => prop_assert!(after > 16 && err.kind() == ErrorKind::Incomplete),
+                Ok(ref all) => prop_assert!(after <= 16 && *all == bytes),
+                Err(ref err) => prop_assert!(after > 16 && err.kind() == ErrorKind::Incomplete),
             }
+            let mut tap = EndMark::new(MARK.len() + 16, |end: &[u8]| end.windows(MARK.len()).any(|part| part == MARK));
+            bytes.chunks(at_once).for_each(|chunk| tap.update(chunk).unwrap());
+            prop_assert_eq!(Box::new(tap).finish().is_ok(), collected.is_ok());
         }
     }
 

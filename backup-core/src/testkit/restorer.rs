@@ -19,8 +19,8 @@ use futures::{FutureExt, StreamExt, future::BoxFuture};
 
 use super::dumper::inspect_as;
 use crate::{
-    ByteStream, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome, Restorer,
-    Result,
+    ByteStream, Dump, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome,
+    Restorer, Result,
 };
 
 /// How long a clause waits for a dropped scratch to be gone.
@@ -320,7 +320,7 @@ struct Dumped {
 impl Dumped {
     /// Dumps, and takes the inventory that the dumper told, or else the one that is read out of the bytes.
     async fn take(dumper: &dyn Dumper) -> Self {
-        let dump = dumper.dump().await.expect("the dump starts");
+        let dump = dumper.dump().await.and_then(Dump::into_plain).expect("the dump starts");
         let bytes = dump.body.collect_bytes(usize::MAX).await.expect("the body ends cleanly");
         let inventory = match dump.inventory {
             Some(inventory) => inventory,

@@ -59,24 +59,12 @@ fn the_key_password_goes_by_a_service_file() {
 }
 
 #[tokio::test]
-async fn temporary_files_are_private_and_go_with_the_tool() {
-    let config = PgConfig::new("db").password("x").password_via(PasswordVia::PassFile);
-    let written = files::write([
-        ("PGPASSFILE", "pass", Environment::of(&config).pass_file),
-        ("PGSERVICEFILE", "service", None),
-    ])
-    .await
-    .unwrap()
-    .unwrap();
-    let path = written.paths[0].1.clone();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
-    }
-    drop(written);
-    assert!(!path.parent().unwrap().exists());
+async fn the_password_file_is_there_while_the_tool_runs() {
+    let config = PgConfig::new("db").password("p:w").password_via(PasswordVia::PassFile);
+    let print = Tool::new("sh", "sh").args(["-c", "cat \"$PGPASSFILE\"; echo ${PGPASSWORD-none}"]);
+    let tool = Environment::of(&config).apply(print).await.unwrap();
+    assert!(!format!("{tool:?}").contains("p:w"));
+    assert_eq!(tool.output(100).await.unwrap().stdout, "*:*:*:*:p\\:w\nnone\n");
 }
 
 #[test]

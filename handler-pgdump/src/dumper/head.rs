@@ -1,6 +1,6 @@
 //! An archive without its first bytes is no archive.
 
-use backup_core::{ByteStream, Error, ErrorKind};
+use backup_core::{ByteStream, Error, ErrorKind, Result, digest::Tap};
 use futures::StreamExt;
 
 /// Passes the stream on; its clean end becomes an error unless it began with `magic`.
@@ -24,6 +24,30 @@ pub(super) fn require(stream: ByteStream, magic: &'static [u8]) -> ByteStream {
     }))
 }
 
+/// The same for bytes that come out of a decoder.
+pub(super) struct Head {
+    rest: &'static [u8],
+}
+
+impl Head {
+    pub(super) fn new(magic: &'static [u8]) -> Self {
+        Self { rest: magic }
+    }
+}
+
+impl Tap for Head {
+    fn update(&mut self, bytes: &[u8]) -> Result<()> {
+        let length = self.rest.len().min(bytes.len());
+        let (wanted, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        if bytes.starts_with(wanted) { Ok(()) } else { Err(not_one()) }
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        if self.rest.is_empty() { Ok(()) } else { Err(not_one()) }
+    }
+}
+
 fn not_one() -> Error {
     Error::new(ErrorKind::Incomplete, "the tool ended with success, but wrote no archive")
 }
@@ -39,13 +63,21 @@ mod tests {
         require(ByteStream::new(futures::stream::iter(items)), b"PGDMP").collect_bytes(100).await
     }
 
+    fn tap(chunks: &[&[u8]]) -> Result<()> {
+        let mut head = Head::new(b"PGDMP");
+        chunks.iter().try_for_each(|chunk| head.update(chunk))?;
+        Box::new(head).finish()
+    }
+
     const BAD: &[&[&[u8]]] = &[&[], &[b"PGD"], &[b"-- Post", b"greSQL"]];
 
     #[tokio::test]
     async fn an_archive_is_known_however_it_is_cut() {
         assert_eq!(run(&[b"PG", b"", b"DMPxy", b"z"]).await.unwrap(), b"PGDMPxyz".as_ref());
+        assert!(tap(&[b"PG", b"", b"DMPxy", b"z"]).is_ok());
         for bad in BAD {
             assert_eq!(run(bad).await.unwrap_err().kind(), ErrorKind::Incomplete);
+            assert_eq!(tap(bad).unwrap_err().kind(), ErrorKind::Incomplete);
         }
     }
 }

@@ -5,10 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use backup_core::Result;
+use backup_core::{Error, Result};
 use tempfile::TempDir;
-
-use crate::command::private_folder;
 
 /// Held locked as long as the folder's process lives.
 const LOCK: &str = "lock";
@@ -55,6 +53,26 @@ impl Staging {
     pub(crate) async fn remove(self) -> Result<()> {
         tokio::task::spawn_blocking(move || drop(self)).await.map_err(crate::error::panicked)
     }
+}
+
+/// Makes a folder that only its owner can enter, in `parent` or the system's temporary folder.
+fn private_folder(prefix: &str, parent: Option<&Path>) -> Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+    let folder = match parent {
+        Some(parent) => builder.tempdir_in(parent),
+        None => builder.tempdir(),
+    };
+    folder.map_err(|err| {
+        Error::from(err)
+            .with_operation("temporary folder")
+            .with_suggestion("check that the temporary folder exists, is writable and has space")
+    })
 }
 
 /// Removes the folders of processes that are gone; what cannot be removed is left to the next run.

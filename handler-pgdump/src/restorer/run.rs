@@ -128,9 +128,10 @@ impl Run<'_> {
     }
 
     async fn tool(&self, program: Program, config: &PgConfig, args: Vec<String>) -> Result<Tool> {
-        let tool = command::client(program.name(), self.client.path(program), config, args)
-            .await?
-            .idle_timeout(self.settings.idle_timeout);
+        let tool =
+            command::client(program.name(), self.client.path(program), config, &self.settings.host, args)
+                .await?
+                .idle_timeout(self.settings.idle_timeout);
         Ok(match self.settings.total_timeout {
             Some(limit) => tool.total_timeout(limit),
             None => tool,

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use backup_core::{Error, ErrorKind, Result, process::Tool};
+use backup_core::{
+    Error, ErrorKind, Result,
+    process::{Host, Tool},
+};
 
 use super::{Version, install_hint};
 
@@ -82,21 +85,26 @@ pub(crate) enum Installed {
 }
 
 impl Installed {
-    /// The clients that have `program`, with the version that it prints; never none.
+    /// The clients on `host` that have `program`, with the version that it prints; never none.
     ///
     /// # Cancel safety
     ///
     /// Cancel-safe.
-    pub(crate) async fn find(&self, program: Program) -> Result<Vec<Client>> {
+    pub(crate) async fn find(&self, program: Program, host: &Host) -> Result<Vec<Client>> {
         let chosen = self.clone();
-        let folders = tokio::task::spawn_blocking(move || chosen.folders(program))
-            .await
-            .map_err(crate::error::panicked)?;
+        let folders = if host.is_local() {
+            tokio::task::spawn_blocking(move || chosen.folders(program))
+                .await
+                .map_err(crate::error::panicked)?
+        } else {
+            self.folders_on(program, host).await?
+        };
         let mut clients = Vec::new();
         let mut broken = None;
         for folder in folders {
             let tool = Tool::new(program.name(), file(&folder, program))
                 .arg("--version")
+                .on(host)
                 .env("LC_ALL", "C")
                 .total_timeout(VERSION_LIMIT);
             match tool.output(4096).await {
@@ -106,14 +114,16 @@ impl Installed {
                         clients.push(Client { folder, version, printed });
                     }
                 }
+                // The way to the host, and no program, is missing.
+                Err(err) if !host.is_local() && !is_of_the_tool(&err) => return Err(err),
                 // One that does not run hides none that does.
                 Err(err) => broken = Some(err),
             }
         }
         match broken {
             _ if !clients.is_empty() => Ok(clients),
-            Some(err) => Err(self.none(program).with_source(err)),
-            None => Err(self.none(program)),
+            Some(err) => Err(self.none(program, host).with_source(err)),
+            None => Err(self.none(program, host)),
         }
     }
 
@@ -122,14 +132,17 @@ impl Installed {
     /// # Cancel safety
     ///
     /// Cancel-safe.
-    pub(crate) async fn any(&self, program: Program) -> Result<Client> {
-        let clients = self.find(program).await?;
-        clients.into_iter().max_by_key(|client| client.version).ok_or_else(|| self.none(program))
+    pub(crate) async fn any(&self, program: Program, host: &Host) -> Result<Client> {
+        let clients = self.find(program, host).await?;
+        clients.into_iter().max_by_key(|client| client.version).ok_or_else(|| self.none(program, host))
     }
 
-    fn none(&self, program: Program) -> Error {
-        let err = Error::new(ErrorKind::ToolNotFound, "a client program of PostgreSQL is not installed")
+    fn none(&self, program: Program, host: &Host) -> Error {
+        let mut err = Error::new(ErrorKind::ToolNotFound, "a client program of PostgreSQL is not installed")
             .with_context("tool", program.name());
+        if let Some(name) = host.name() {
+            err = err.with_context("host", name);
+        }
         match self {
             Self::Anywhere => err.with_suggestion(
                 "install the package postgresql-client (Debian, Ubuntu), postgresql (Red Hat) or libpq \
@@ -140,6 +153,29 @@ impl Installed {
                 .with_suggestion("name the folder in which the programs are")
                 .with_suggestion(install_hint(17)),
         }
+    }
+
+    /// The folders on another host, where a link cannot be looked at: Debian's wrapper gives way to any other.
+    async fn folders_on(&self, program: Program, host: &Host) -> Result<Vec<PathBuf>> {
+        let patterns: Vec<String> = match self {
+            Self::In(folder) => vec![folder.to_string_lossy().into_owned()],
+            Self::Anywhere => {
+                let unix = PLACES.iter().filter(|(parent, ..)| parent.starts_with('/'));
+                unix.map(|(parent, prefix, suffix)| format!("{parent}/{prefix}*/{suffix}")).collect()
+            }
+        };
+        let patterns: Vec<_> = patterns.iter().map(|pattern| pattern.trim_end_matches('/')).collect();
+        let found = host.find_program(&[program.name()], &patterns).await?;
+        let mut folders: Vec<_> =
+            found.iter().filter_map(|file| file.parent()).map(Path::to_path_buf).collect();
+        match self {
+            Self::In(folder) => folders.retain(|found| found == folder),
+            Self::Anywhere if folders.iter().any(|folder| folder.starts_with("/usr/lib/postgresql")) => {
+                folders.retain(|folder| *folder != Path::new("/usr/bin") && *folder != Path::new("/bin"));
+            }
+            Self::Anywhere => {}
+        }
+        Ok(folders)
     }
 
     fn folders(&self, program: Program) -> Vec<PathBuf> {
@@ -159,6 +195,14 @@ impl Installed {
         }
         folders
     }
+}
+
+/// Whether it is the tool that failed, and not the way to its host.
+fn is_of_the_tool(err: &Error) -> bool {
+    matches!(
+        err.kind(),
+        ErrorKind::ToolFailed | ErrorKind::ToolNotFound | ErrorKind::PermissionDenied | ErrorKind::Timeout
+    )
 }
 
 fn file(folder: &Path, program: Program) -> PathBuf {

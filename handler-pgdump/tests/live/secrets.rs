@@ -54,8 +54,8 @@ async fn no_temporary_password_file_is_left() {
     let count = || {
         let entries = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten();
         entries
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("backup-pg-"))
-            .filter_map(|entry| std::fs::read_to_string(entry.path().join("pass")).ok())
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with("backup-"))
+            .filter_map(|entry| std::fs::read_to_string(entry.path().join("content")).ok())
             .filter(|text| text.contains("only-in-this-test"))
             .count()
     };

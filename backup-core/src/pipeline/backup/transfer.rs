@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::{
     super::{Pipeline, claim::Claim, meter::Meter},
     SpaceCheck,
+    beside::Beside,
 };
 use crate::{
-    ByteStream, Companion, Dump, Dumper, DumperInfo, Error, ErrorKind, Inventory, Key, Manifest, Operation,
-    PutOptions, Result, SourceInfo, Stages,
-    digest::{Algorithm, ByteCount, DigestTap},
+    ByteStream, Companion, Dump, Dumper, DumperInfo, Encoding, Error, ErrorKind, Inventory, Key, Manifest,
+    Operation, PutOptions, Result, SourceInfo, Stages,
+    digest::{Algorithm, ByteCount, DigestTap, Tap},
     inventory::Inspector,
     manifest::{Artifact, CompanionObject, Encryption, Layout, Plain},
 };
@@ -63,7 +64,7 @@ impl Pipeline {
         meter: &Meter,
         estimate: Option<u64>,
     ) -> Result<(Manifest, Vec<String>)> {
-        let Dump { source, body, inventory, companions, warnings: noticed } = dumper.dump().await?;
+        let Dump { source, body, encoding, inventory, companions, warnings: noticed } = dumper.dump().await?;
         let backup = claim.backup().clone();
         if source.database != backup.database {
             return Err(Error::new(ErrorKind::Unexpected, "the dump is of another database than the probe")
@@ -75,7 +76,8 @@ impl Pipeline {
             (inspector.inventory.clone(), inspector.position.clone(), inspector.warnings.clone());
         let key = Layout::of(&backup).artifact(&self.extensions(&info.extension))?;
         claim.will_put(key.clone());
-        let (artifact, plain) = self.store_one(key, body, inspector, meter, estimate).await?;
+        let (artifact, plain) =
+            self.store_one(key, Source { body, encoding, inspector }, meter, estimate).await?;
         let mut warnings = Vec::new();
         for warning in noticed.into_iter().chain(remarks.take().unwrap_or_default()) {
             self.warn(Operation::Backup, &mut warnings, warning);
@@ -133,28 +135,49 @@ impl Pipeline {
         let extensions = [companion.name.as_str(), format, compression, encryption];
         let key = Layout::of(claim.backup()).artifact(&extensions)?;
         claim.will_put(key.clone());
-        let (artifact, plain) = self.store_one(key, companion.body, Inspector::blind(), meter, None).await?;
+        let source = Source { body: companion.body, encoding: None, inspector: Inspector::blind() };
+        let (artifact, plain) = self.store_one(key, source, meter, None).await?;
         Ok((companion.name, CompanionObject::new(artifact, plain)))
     }
 
     /// One stream into one object: inspect → digest → compress → encrypt → digest → put.
+    ///
+    /// What comes compressed in the pipeline's own format is stored as it comes, and decoded on the side.
     async fn store_one(
         &self,
         key: Key,
-        body: ByteStream,
-        inspector: Inspector,
+        source: Source,
         meter: &Meter,
         estimate: Option<u64>,
     ) -> Result<(Artifact, Plain)> {
+        let Source { body, encoding, inspector } = source;
         let (plain_size, stored_size) = (ByteCount::default(), ByteCount::default());
         let (plain_tap, plain_digest) = DigestTap::new(Algorithm::for_plain())?;
         let (stored_tap, stored_digest) = DigestTap::new(Algorithm::Sha256)?;
-        let mut stages = Stages::new()
-            .tap(meter.plain.clone())
-            .tap(plain_size.clone())
-            .boxed_tap(inspector.tap)
-            .tap(plain_tap)
-            .transform(self.compressor.encoder()?);
+        let mut taps: Vec<Box<dyn Tap>> = vec![
+            Box::new(meter.plain.clone()),
+            Box::new(plain_size.clone()),
+            inspector.tap,
+            Box::new(plain_tap),
+        ];
+        let is_ours = encoding.as_ref().is_some_and(|encoding| encoding.format == self.compressor.name());
+        let mut stages = Stages::new();
+        let decoder = match encoding {
+            None => None,
+            Some(encoding) => {
+                let (decoder, check) = encoding.into_parts()?;
+                taps.push(check);
+                Some(decoder)
+            }
+        };
+        match decoder {
+            Some(decoder) if is_ours => stages = stages.transform(Box::new(Beside::new(decoder, taps))),
+            decoder => {
+                stages = decoder.into_iter().fold(stages, Stages::transform);
+                stages = taps.into_iter().fold(stages, Stages::boxed_tap);
+                stages = stages.transform(self.compressor.encoder()?);
+            }
+        }
         if let Some(encryptor) = &self.encryptor {
             stages = stages.transform(encryptor.seal()?);
         }
@@ -181,4 +204,11 @@ impl Pipeline {
         }
         Ok((Artifact::new(key, meta.size, stored_digest), Plain::new(plain_size.get(), plain_digest)))
     }
+}
+
+/// What is stored as one object.
+struct Source {
+    body: ByteStream,
+    encoding: Option<Encoding>,
+    inspector: Inspector,
 }

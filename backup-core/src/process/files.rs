@@ -1,0 +1,107 @@
+//! Small secret files for a tool: temporary ones here, file descriptors on another host.
+
+use std::{
+    ffi::OsString,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tempfile::TempDir;
+
+use super::Tool;
+use crate::{Error, ErrorKind, Result, Secret};
+
+/// The first descriptor that stands for a file on another host, and how many there may be.
+pub(super) const FIRST_FD: usize = 3;
+const FILES_MAX: usize = 4;
+
+impl Tool {
+    /// Adds an argument that names a file with this content, such as `--defaults-extra-file=` and a path behind it.
+    ///
+    /// Here it is a file of mode 0600 in a folder of mode 0700, gone when the tool has ended. On another host it is
+    /// a pipe, `/dev/fd/3`, which can be read once, and of which nothing is written to a disk. Say [`on`](Self::on)
+    /// which host before.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written; [`InvalidInput`](ErrorKind::InvalidInput) for a fifth file, and for a zero byte
+    /// in what is sent to another host.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a file that was written is removed.
+    pub async fn file_arg(mut self, prefix: &str, content: Secret) -> Result<Self> {
+        let path = self.file(content).await?;
+        let mut arg = OsString::from(prefix);
+        arg.push(path);
+        Ok(self.arg(arg))
+    }
+
+    /// Sets an environment variable to the path of a file with this content, by the rules of
+    /// [`file_arg`](Self::file_arg).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`file_arg`](Self::file_arg).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a file that was written is removed.
+    pub async fn file_env(mut self, variable: &str, content: Secret) -> Result<Self> {
+        let path = self.file(content).await?;
+        let path = path.to_str().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidInput, "the path of the temporary folder is not UTF-8")
+        })?;
+        Ok(self.env(variable, path))
+    }
+
+    async fn file(&mut self, content: Secret) -> Result<PathBuf> {
+        if self.host.is_local() {
+            let (path, folder) =
+                tokio::task::spawn_blocking(move || write(&content)).await.map_err(|err| {
+                    Error::new(ErrorKind::Unexpected, "a background task did not end").with_source(err)
+                })??;
+            self.guards.push(Arc::new(folder));
+            self.has_local_files = true;
+            return Ok(path);
+        }
+        if self.files.len() == FILES_MAX {
+            return Err(Error::new(ErrorKind::InvalidInput, "a tool on another host has too many files")
+                .with_context("limit", FILES_MAX));
+        }
+        let fd = FIRST_FD + self.files.len();
+        self.files.push(content);
+        Ok(PathBuf::from(format!("/dev/fd/{fd}")))
+    }
+}
+
+fn write(content: &Secret) -> Result<(PathBuf, TempDir)> {
+    let folder = private_folder("backup-")?;
+    let path = folder.path().join("content");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&path)?;
+    file.write_all(content.expose().as_bytes())?;
+    Ok((absolute(&path)?, folder))
+}
+
+/// A tool may change its folder, a path that it was told shall stay the same.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    Ok(std::path::absolute(path)?)
+}
+
+/// Makes a folder that only its owner can enter, in the system's temporary folder. Blocks.
+pub(super) fn private_folder(prefix: &str) -> Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir().map_err(|err| {
+        Error::from(err)
+            .with_operation("temporary folder")
+            .with_suggestion("check that the temporary folder exists, is writable and has space")
+    })
+}
