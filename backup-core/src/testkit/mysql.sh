@@ -1,7 +1,7 @@
 # Starts a MariaDB or MySQL server; behind supervisor.sh.
 flavour=$1 program=$2 port=$3 superuser=$4
 
-mkdir "$dir/data" "$dir/socket" || fail
+mkdir "$dir/data" "$dir/socket" "$dir/tmp" || fail
 quoted=$(printf '%s' "$password" | sed "s/[\\\\']/\\\\&/g")
 # Run before the first connection is taken; a line is a statement.
 cat >"$dir/init.sql" <<SQL
@@ -22,7 +22,7 @@ else
 fi
 
 "$program" --no-defaults --datadir="$dir/data" --port="$port" --bind-address=127.0.0.1 \
-    --socket="$dir/socket/s" --pid-file="$dir/pid" --init-file="$dir/init.sql" --server-id=1 \
+    --socket="$dir/socket/s" --pid-file="$dir/pid" --tmpdir="$dir/tmp" --init-file="$dir/init.sql" --server-id=1 \
     --innodb-flush-log-at-trx-commit=0 --sync-binlog=0 --innodb-buffer-pool-size=64M --innodb-use-native-aio=0 \
     --performance-schema=OFF --max-connections=50 "$@" >>"$dir/log" 2>&1 </dev/null &
 server=$!

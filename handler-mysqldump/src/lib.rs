@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod command;
+mod config;
+mod dumper;
+mod error;
+mod format;
+mod restorer;
+mod scratch;
+mod server;
+mod version;
+
+pub use config::{MysqlConfig, Tls};
+pub use dumper::MysqlDump;
+pub use format::{Consistency, Content, Definers, Grants, Position, Stored};
+pub use restorer::MysqlRestore;
+pub use scratch::MysqlScratch;
+pub use version::{Flavour, Version};

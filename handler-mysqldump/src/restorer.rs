@@ -1,0 +1,222 @@
+//! [`MysqlRestore`]: restores dumps with `mariadb` or `mysql`.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use backup_core::{
+    ByteStream, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome, Restorer,
+    Result, Scratch, TargetInfo, process::Host,
+};
+
+use crate::{
+    command,
+    config::MysqlConfig,
+    dumper::MysqlDump,
+    format::{Definers, ENGINE, MARIADB, PLAIN},
+    scratch::{MysqlScratch, TemporaryDatabase},
+    server::{Facts, Server},
+    version::{Installed, Version},
+};
+
+mod count;
+mod definers;
+mod filter;
+mod run;
+mod swap;
+mod target;
+
+/// How long the client may take nothing and say nothing, unless said otherwise: it may build a large index.
+const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Restores dumps of MySQL and MariaDB into one database.
+///
+/// # How a target stays whole
+///
+/// These servers cannot take back what defines a table, so that a restore is no transaction. Instead:
+///
+/// - A database that does not exist is made, and one that is empty is filled; when that fails, it is gone or
+///   empty again. While it is filled it holds a table named `_backup_restore_unfinished`, so that what is left by a
+///   killed process cannot be taken for a whole database.
+/// - A database that is to be [replaced](OnExisting::Replace) stays as it is while the restore is built beside it,
+///   as `<name>_restoring_<random>`. Then all tables change places in one statement, and views, triggers,
+///   routines and events are made anew from the restored ones. When that fails, the old ones are put back.
+///
+/// A restore whose future is dropped removes what it had begun, in the background and as far as it can.
+///
+/// # Examples
+///
+/// ```
+/// use handler_mysqldump::{Definers, MysqlRestore};
+///
+/// let restore = MysqlRestore::from_url("mysql://admin@db.example/shop_restored")?.definers(Definers::Strip);
+/// # Ok::<(), backup_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct MysqlRestore {
+    config: MysqlConfig,
+    definers: Definers,
+    tables: Vec<String>,
+    installed: Installed,
+    idle_timeout: Duration,
+    total_timeout: Option<Duration>,
+}
+
+impl MysqlRestore {
+    /// Restores into the database that the URL names; see [`MysqlConfig::from_url`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput); the URL is never in it.
+    pub fn from_url(url: &str) -> Result<Self> {
+        Ok(Self::new(MysqlConfig::from_url(url)?))
+    }
+
+    /// Restores into the database that `config` names.
+    #[must_use]
+    pub fn new(config: MysqlConfig) -> Self {
+        Self {
+            config,
+            definers: Definers::default(),
+            tables: Vec::new(),
+            installed: Installed::default(),
+            idle_timeout: IDLE_LIMIT,
+            total_timeout: None,
+        }
+    }
+
+    /// Says what becomes of the definers of views, triggers, routines and events.
+    #[must_use]
+    pub fn definers(mut self, definers: Definers) -> Self {
+        self.definers = definers;
+        self
+    }
+
+    /// Restores this table of the dump alone, with its rows and triggers; may be called again for more.
+    ///
+    /// Views, routines and events are left out then. A table that the dump does not hold is an error.
+    #[must_use]
+    pub fn table(mut self, name: impl Into<String>) -> Self {
+        self.tables.push(name.into());
+        self
+    }
+
+    /// Uses the client programs in this folder and no others; called again, those in that folder too.
+    #[must_use]
+    pub fn client_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.installed.folders.push(folder.into());
+        self
+    }
+
+    /// Runs the client programs on this host; the address of the server is the one seen from there.
+    #[must_use]
+    pub fn over(mut self, host: Host) -> Self {
+        self.installed.host = host;
+        self
+    }
+
+    /// Ends the client when it takes nothing for this long; six hours unless said otherwise.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = limit;
+        self
+    }
+
+    /// Ends the client after this long; never unless said otherwise.
+    #[must_use]
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.total_timeout = Some(limit);
+        self
+    }
+
+    pub(crate) fn at(&self, database: &str) -> Self {
+        Self { config: self.config.with_database(database), ..self.clone() }
+    }
+
+    /// The rows of the database, counted by the server.
+    pub(crate) async fn count(&self) -> Result<Inventory> {
+        count::rows(&Server::connect(&self.config, &self.installed).await?).await
+    }
+
+    async fn look(&self) -> Result<(Server, Option<Facts>)> {
+        let server = Server::connect(&self.config, &self.installed).await?;
+        match server.facts().await {
+            Ok(facts) => Ok((server, Some(facts))),
+            Err(err) if err.kind() == ErrorKind::DatabaseNotFound => Ok((server, None)),
+            Err(err) => Err(err),
+        }
+    }
+
+    async fn restore_into_target(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
+        if !self.supports(ENGINE, &options.format) {
+            return Err(Error::new(ErrorKind::Unsupported, "dumps of this format cannot be restored here")
+                .with_context("format", &options.format));
+        }
+        let (server, facts) = self.look().await?;
+        let mut warnings = Vec::new();
+        if let Some(source) = options.source_version.as_deref().and_then(Version::of_server)
+            && source.flavour != server.version.flavour
+        {
+            warnings.push(format!(
+                "the dump is of {source} and the target is {}: what only one of them knows fails or is left out",
+                server.version
+            ));
+        }
+        let full = facts.as_ref().filter(|facts| facts.objects > 0);
+        if let (Some(facts), OnExisting::Refuse) = (full, options.on_existing) {
+            return Err(target::not_empty(&server, facts).await);
+        }
+        let run = run::Run { settings: self, server: &server };
+        let inventory = if full.is_some() {
+            swap::replace(&run, facts.as_ref(), body, &mut warnings).await?
+        } else {
+            let like = facts.as_ref().map(Facts::encoding).or(options.source_encoding);
+            target::fill(&run, facts.is_some(), like.as_deref(), body, &mut warnings).await?
+        };
+        let mut outcome = RestoreOutcome::new(inventory);
+        outcome.warnings = warnings;
+        Ok(outcome)
+    }
+}
+
+#[async_trait]
+impl Restorer for MysqlRestore {
+    fn supports(&self, engine: &str, format: &str) -> bool {
+        matches!(engine, ENGINE | MARIADB) && format == PLAIN
+    }
+
+    async fn probe(&self) -> Result<TargetInfo> {
+        let probe = async {
+            let (server, facts) = self.look().await?;
+            let mut target = TargetInfo::new(self.config.database());
+            target.location = command::location(&self.config, &self.installed.host);
+            let name = server.sql.path.file_stem().map(|name| name.to_string_lossy().into_owned());
+            target.tool = name.unwrap_or_default();
+            target.tool_version = server.sql.printed;
+            target.server_version = server.printed;
+            target.exists = facts.is_some();
+            target.tables = facts.map_or(0, |facts| facts.tables);
+            Ok(target)
+        };
+        probe.await.map_err(|err: Error| err.with_operation("probe"))
+    }
+
+    async fn restore(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
+        self.restore_into_target(body, options).await.map_err(|err| err.with_operation("restore"))
+    }
+
+    fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
+        Ok(Arc::new(MysqlDump::new(self.config.clone()).installed(self.installed.clone())))
+    }
+
+    async fn scratch(&self) -> Result<Box<dyn Scratch>> {
+        let make = async {
+            let (server, facts) = self.look().await?;
+            let like = facts.as_ref().map(Facts::encoding);
+            let database: TemporaryDatabase =
+                target::create_beside(&server, "rehearsal", like.as_deref()).await?;
+            Ok(MysqlScratch::new(self.at(database.name()), database))
+        };
+        let scratch = make.await.map_err(|err: Error| err.with_operation("scratch"))?;
+        Ok(Box::new(scratch))
+    }
+}

@@ -1,0 +1,181 @@
+//! Makes databases, fills them, and empties them again.
+
+use std::time::Duration;
+
+use backup_core::{ByteStream, Error, ErrorKind, Inventory, Result};
+
+use super::{count, definers, run::Run};
+use crate::{
+    scratch::TemporaryDatabase,
+    server::{Facts, QUESTION_LIMIT, Server, quote_identifier},
+};
+
+/// The table that says that a restore has not ended.
+const UNFINISHED: &str = "_backup_restore_unfinished";
+
+/// The longest name of a database, in letters.
+const NAME_LETTERS: usize = 64;
+
+/// The longest that making or dropping a database may take.
+const CHANGE_LIMIT: Duration = Duration::from_secs(600);
+
+/// The refusal of a target that holds something.
+pub(super) async fn not_empty(server: &Server, facts: &Facts) -> Error {
+    let err = Error::new(ErrorKind::TargetNotEmpty, "the target database is not empty")
+        .with_context("database", server.config.database())
+        .with_context("tables", facts.tables)
+        .with_context("objects", facts.objects);
+    let question = format!("SELECT COUNT(*) FROM {};\n", quote_identifier(UNFINISHED));
+    if server.ask(&question, QUESTION_LIMIT).await.is_ok() {
+        return err.with_suggestion(
+            "an earlier restore into it was cut off: what it holds is not whole; ask for it to be replaced",
+        );
+    }
+    err
+}
+
+/// Restores into a database that is not there, or empty; on a failure it is so again.
+pub(super) async fn fill(
+    run: &Run<'_>,
+    exists: bool,
+    encoding: Option<&str>,
+    body: ByteStream,
+    warnings: &mut Vec<String>,
+) -> Result<Inventory> {
+    let name = run.server.config.database();
+    // Armed before it is made: a call that is dropped meanwhile leaves nothing either.
+    let database = if exists {
+        TemporaryDatabase::emptied(
+            run.server.clone(),
+            name.to_owned(),
+            encoding.map(clauses).unwrap_or_default(),
+        )
+    } else {
+        TemporaryDatabase::new(run.server.clone(), name.to_owned())
+    };
+    let filled = async {
+        if !exists {
+            create(run.server, name, encoding, warnings).await?;
+        }
+        fill_made(run, name, body, warnings).await
+    };
+    match filled.await {
+        Ok(inventory) => {
+            database.keep();
+            Ok(inventory)
+        }
+        Err(err) => Err(drop_after(database, err).await),
+    }
+}
+
+/// Restores into an empty database, and looks at what it holds then.
+pub(super) async fn fill_made(
+    run: &Run<'_>,
+    name: &str,
+    body: ByteStream,
+    warnings: &mut Vec<String>,
+) -> Result<Inventory> {
+    let marker = quote_identifier(UNFINISHED);
+    let first = format!("CREATE TABLE {marker} (since timestamp DEFAULT CURRENT_TIMESTAMP);\n");
+    let last = format!("DROP TABLE {marker};\n");
+    run.restore(name, &first, body, &last).await?;
+    let server = run.server.at(name);
+    definers::check(&server, run.settings.definers, warnings).await?;
+    count::rows(&server).await
+}
+
+/// Makes an empty database beside the target, named after it.
+pub(super) async fn create_beside(
+    server: &Server,
+    purpose: &str,
+    encoding: Option<&str>,
+) -> Result<TemporaryDatabase> {
+    let database = TemporaryDatabase::new(server.clone(), name_beside(server.config.database(), purpose)?);
+    let mut warnings = Vec::new();
+    match create(server, database.name(), encoding, &mut warnings).await {
+        Ok(()) => Ok(database),
+        Err(err) => {
+            let err = err.with_suggestion(
+                "give the user the right to make databases beside the target, or restore into an empty one",
+            );
+            Err(drop_after(database, err).await)
+        }
+    }
+}
+
+/// Makes a database; one whose character set or collation the server does not know gets its own.
+async fn create(
+    server: &Server,
+    name: &str,
+    encoding: Option<&str>,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
+    let sql = |clauses: &str| format!("CREATE DATABASE {}{clauses};\n", quote_identifier(name));
+    let encoding = encoding.map(clauses).filter(|clauses| !clauses.is_empty());
+    if let Some(clauses) = encoding {
+        match server.run(None, &sql(&clauses), CHANGE_LIMIT).await {
+            Ok(_) => return Ok(()),
+            Err(err) if err.kind() == ErrorKind::Unsupported => {
+                warnings.push(format!(
+                    "the target does not know{clauses}; the database has the server's default"
+                ));
+            }
+            Err(err) => return Err(err),
+        }
+    }
+    server.run(None, &sql(""), CHANGE_LIMIT).await.map(drop)
+}
+
+/// ` CHARACTER SET x COLLATE y` of an encoding as a manifest says it; nothing that is not made of words.
+pub(super) fn clauses(encoding: &str) -> String {
+    let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let words: Vec<&str> = encoding.split(' ').filter(|word| !word.is_empty()).filter(is_word).collect();
+    match words.as_slice() {
+        [charset, collation] => format!(" CHARACTER SET {charset} COLLATE {collation}"),
+        _ => String::new(),
+    }
+}
+
+/// Drops or empties what was begun, and returns why; says so where that fails too.
+pub(super) async fn drop_after(database: TemporaryDatabase, err: Error) -> Error {
+    let name = database.name().to_owned();
+    match database.close().await {
+        Ok(()) => err,
+        Err(_) => err
+            .with_context("left_behind", &name)
+            .with_suggestion("drop the database that was left behind, once the server can be reached"),
+    }
+}
+
+/// `<name>_<purpose>_<random>`, shortened to what a server takes.
+pub(super) fn name_beside(name: &str, purpose: &str) -> Result<String> {
+    let mut random = [0_u8; 4];
+    getrandom::fill(&mut random).map_err(|err| {
+        Error::new(ErrorKind::Unexpected, "the system has no random numbers").with_source(err)
+    })?;
+    let suffix = format!("_{purpose}_{}", hex::encode(random));
+    let head: String = name.chars().take(NAME_LETTERS.saturating_sub(suffix.len())).collect();
+    Ok(head + &suffix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_beside_fit_and_differ() {
+        for name in ["shop".to_owned(), "ü".repeat(64), "x".repeat(64)] {
+            let beside = name_beside(&name, "restoring").unwrap();
+            assert!(beside.chars().count() <= NAME_LETTERS, "{beside}");
+            assert_ne!(beside, name_beside(&name, "restoring").unwrap());
+        }
+    }
+
+    #[test]
+    fn an_encoding_is_words_or_nothing() {
+        assert_eq!(clauses("utf8mb4 utf8mb4_bin"), " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
+        for odd in ["UTF8", "", "utf8mb4 x; DROP DATABASE y", "a b c", "utf8mb4 'x'"] {
+            assert_eq!(clauses(odd), "", "{odd}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Finds the installed client programs, and chooses among them.
+
+use std::{cmp::Reverse, path::PathBuf, time::Duration};
+
+use backup_core::{
+    Error, ErrorKind, Result,
+    process::{Host, Tool},
+};
+
+use super::{Flavour, Version};
+
+/// Where packages keep their clients that are not in `PATH`.
+const FOLDERS: &[&str] = &[
+    "/usr/bin",
+    "/usr/local/bin",
+    "/usr/local/mysql/bin",
+    "/usr/local/mariadb/bin",
+    "/opt/mysql/*/bin",
+    "/opt/homebrew/opt/mysql-client*/bin",
+    "/opt/homebrew/opt/mysql*/bin",
+    "/opt/homebrew/opt/mariadb*/bin",
+    "/usr/local/opt/mysql-client*/bin",
+    "/usr/local/opt/mysql*/bin",
+    "/usr/local/opt/mariadb*/bin",
+    "C:\\Program Files\\MySQL\\*\\bin",
+    "C:\\Program Files\\MariaDB *\\bin",
+];
+
+/// The names of the program that dumps, MariaDB's own first: where it is called by its old name, it says so.
+const DUMP: &[&str] = &["mariadb-dump", "mysqldump"];
+
+/// The names of the program that runs SQL.
+const SQL: &[&str] = &["mariadb", "mysql"];
+
+/// The longest that `--version` may take.
+const VERSION_LIMIT: Duration = Duration::from_secs(30);
+
+/// A client program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) path: PathBuf,
+    pub(crate) version: Version,
+    /// The version as the program prints it.
+    pub(crate) printed: String,
+}
+
+/// Where clients are looked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Installed {
+    pub(crate) host: Host,
+    /// These folders alone; the usual ones and `PATH` where there are none.
+    pub(crate) folders: Vec<PathBuf>,
+}
+
+impl Installed {
+    /// The programs that dump; never none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn dump(&self) -> Result<Vec<Client>> {
+        self.find(DUMP).await
+    }
+
+    /// The programs that run SQL; never none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn sql(&self) -> Result<Vec<Client>> {
+        self.find(SQL).await
+    }
+
+    async fn find(&self, names: &'static [&'static str]) -> Result<Vec<Client>> {
+        let name = names.first().copied().unwrap_or_default();
+        let paths = self.paths(names).await?;
+        let mut clients: Vec<Client> = Vec::new();
+        let mut broken = None;
+        for path in paths {
+            let tool = Tool::new(name, &path)
+                .on(&self.host)
+                .arg("--version")
+                .env("LC_ALL", "C")
+                .total_timeout(VERSION_LIMIT);
+            match tool.output(4096).await {
+                Ok(output) => {
+                    let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+                    if let Some(version) = Version::of_client(&printed) {
+                        clients.push(Client { path, version, printed });
+                    }
+                }
+                // One that does not run hides none that does.
+                Err(err) => broken = Some(err),
+            }
+        }
+        match broken {
+            _ if !clients.is_empty() => Ok(clients),
+            // The remote host's own trouble is not a missing program.
+            Some(err) if !matches!(err.kind(), ErrorKind::ToolFailed | ErrorKind::ToolNotFound) => Err(err),
+            Some(err) => Err(self.none(name).with_source(err)),
+            None => Err(self.none(name)),
+        }
+    }
+
+    async fn paths(&self, names: &'static [&'static str]) -> Result<Vec<PathBuf>> {
+        if self.folders.is_empty() {
+            return self.host.find_program(names, FOLDERS).await;
+        }
+        let folders: Vec<&str> = self.folders.iter().filter_map(|folder| folder.to_str()).collect();
+        let found = self.host.find_program(names, &folders).await?;
+        let is_in =
+            |path: &PathBuf| self.folders.iter().any(|folder| path.parent() == Some(folder.as_path()));
+        Ok(found.into_iter().filter(is_in).collect())
+    }
+
+    fn none(&self, tool: &str) -> Error {
+        let mut err =
+            Error::new(ErrorKind::ToolNotFound, "a client program of MySQL or MariaDB is not installed")
+                .with_context("tool", tool);
+        if let Some(host) = self.host.name() {
+            err = err.with_context("host", host);
+        }
+        for folder in &self.folders {
+            err = err.with_context("folder", folder.display());
+        }
+        err.with_suggestion(Flavour::MariaDb.install_hint()).with_suggestion(Flavour::MySql.install_hint())
+    }
+}
+
+/// The clients in the order in which they fit the server: its own flavour, not older, as near as possible.
+pub(crate) fn choose(mut clients: Vec<Client>, server: Version) -> Vec<Client> {
+    let number = |version: Version| version.major * 100 + version.minor;
+    clients.sort_by_key(|client| {
+        let version = client.version;
+        (
+            version.flavour != server.flavour,
+            number(version) < number(server),
+            number(version).abs_diff(number(server)),
+            Reverse(version.patch),
+        )
+    });
+    clients
+}
+
+/// What a program that is not the server's own may not do as well.
+pub(crate) fn misfit(client: &Client, server: Version) -> Option<String> {
+    let version = client.version;
+    if version.flavour != server.flavour {
+        return Some(format!(
+            "the dump of {server} is made by {version}'s program, because the server's own is not installed: {}",
+            server.flavour.install_hint()
+        ));
+    }
+    ((version.major, version.minor) < (server.major, server.minor) && server.flavour == Flavour::MySql).then(
+        || {
+            format!(
+                "the program that dumps is {version}, older than the server, {server}: {}",
+                server.flavour.install_hint()
+            )
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(flavour: Flavour, major: u32, minor: u32, patch: u32) -> Client {
+        let version = Version::new(flavour, major, minor, patch);
+        Client { path: version.to_string().into(), version, printed: version.to_string() }
+    }
+
+    #[test]
+    fn the_servers_own_flavour_and_the_nearest_version_that_is_not_older_come_first() {
+        use Flavour::{MariaDb, MySql};
+        let installed = [
+            client(MySql, 8, 0, 36),
+            client(MySql, 9, 7, 4),
+            client(MySql, 8, 4, 2),
+            client(MariaDb, 10, 11, 19),
+            client(MariaDb, 11, 8, 2),
+        ];
+        for (server, expected) in [
+            (Version::new(MySql, 8, 0, 40), "MySQL 8.0.36"),
+            (Version::new(MySql, 8, 3, 0), "MySQL 8.4.2"),
+            (Version::new(MySql, 5, 7, 44), "MySQL 8.0.36"),
+            (Version::new(MariaDb, 10, 6, 1), "MariaDB 10.11.19"),
+            (Version::new(MariaDb, 12, 0, 1), "MariaDB 11.8.2"),
+        ] {
+            assert_eq!(choose(installed.to_vec(), server)[0].printed, expected, "{server}");
+        }
+        let foreign = choose(vec![client(MariaDb, 10, 11, 19)], Version::new(MySql, 9, 7, 4));
+        let warning = misfit(&foreign[0], Version::new(MySql, 9, 7, 4)).unwrap();
+        assert!(warning.contains("mysql-client"), "{warning}");
+        assert_eq!(misfit(&client(MySql, 9, 7, 4), Version::new(MySql, 9, 7, 1)), None);
+    }
+}

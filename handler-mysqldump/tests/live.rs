@@ -1,0 +1,25 @@
+//! Against a real server, started for the tests and gone afterwards.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    // The modules of a test are no library.
+    unreachable_pub
+)]
+
+#[path = "live/choices.rs"]
+mod choices;
+#[path = "live/faults.rs"]
+mod faults;
+#[path = "live/rights.rs"]
+mod rights;
+#[path = "live/round_trip.rs"]
+mod round_trip;
+#[path = "live/server.rs"]
+mod server;
+#[path = "live/ssh.rs"]
+mod ssh;
+#[path = "live/targets.rs"]
+mod targets;

@@ -1,0 +1,197 @@
+//! A restore that fails leaves the target as it was.
+
+use backup_core::{ByteStream, Error, ErrorKind, OnExisting, Restorer};
+use bytes::Bytes;
+use futures::StreamExt;
+use handler_mysqldump::Definers;
+
+use crate::{
+    round_trip::{plain, whole},
+    server::Server,
+};
+
+fn body(text: &str) -> ByteStream {
+    ByteStream::from(Bytes::from(text.to_owned()))
+}
+
+#[tokio::test]
+async fn a_target_that_is_not_empty_is_refused_and_not_touched() {
+    let server = Server::shared().await;
+    for content in [
+        "CREATE TABLE t (a int)",
+        "CREATE VIEW v AS SELECT 1",
+        "CREATE PROCEDURE p() SELECT 1",
+        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DISABLE DO SELECT 1",
+    ] {
+        server.sql("", "DROP DATABASE IF EXISTS refused;").await;
+        server.create_database("refused").await;
+        server.sql("refused", content).await;
+        let body = ByteStream::new(futures::stream::once(async { panic!("the body must not be read") }));
+        let err = server.restore("refused").restore(body, plain()).await.unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::TargetNotEmpty, "{content}: {err:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_restore_leaves_every_target_as_it_was() {
+    let server = Server::shared().await;
+    server.fill("mid_source", 200).await;
+    let bytes = whole(&server.dump("mid_source")).await;
+    server.create_database("mid_empty").await;
+    server.fill("mid_full", 3).await;
+    let before = server.stock_dump("mid_full");
+    let cut_off = || {
+        ByteStream::new(futures::stream::iter([
+            Ok(bytes.clone()),
+            Err(Error::new(ErrorKind::Corrupt, "digest does not match")),
+        ]))
+    };
+    let broken =
+        || body("CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\nINSERT INTO nowhere VALUES (1);\n");
+    for target in ["mid_new", "mid_empty", "mid_full"] {
+        let options = plain().with_on_existing(OnExisting::Replace);
+        let err = server.restore(target).restore(cut_off(), options.clone()).await.unwrap_err();
+        assert_eq!(
+            (err.kind(), err.message()),
+            (ErrorKind::Corrupt, "digest does not match"),
+            "{target}: {err:?}"
+        );
+        let err = server.restore(target).restore(broken(), options).await.unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::ToolFailed, "{err:?}");
+        // One line stands before the dump.
+        assert!(err.to_string().contains("at line 4"), "{err}");
+    }
+    assert!(!server.databases().await.contains(&"mid_new".to_owned()));
+    let tables = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'mid_empty';";
+    assert_eq!(server.sql("mid_empty", tables).await, "0");
+    assert!(server.stock_dump("mid_full") == before);
+    assert_eq!(server.leftovers("mid_").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_exchange_that_fails_is_taken_back() {
+    let server = Server::shared().await;
+    server.fill("stuck", 3).await;
+    let before = server.stock_dump("stuck");
+    // A view of the dump that loads beside, but no longer where it belongs: it names the database beside.
+    let dump = "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\n\
+        SET @sql = CONCAT('CREATE VIEW `v` AS SELECT a FROM `', DATABASE(), '`.`u`');\n\
+        CREATE TABLE u (a int);\nPREPARE s FROM @sql;\nEXECUTE s;\nRENAME TABLE u TO gone;\n";
+    let options = plain().with_on_existing(OnExisting::Replace);
+    let err = server.restore("stuck").restore(body(dump), options).await.unwrap_err();
+    assert!(err.suggestions().iter().all(|text| !text.contains("RENAME TABLE")), "{err:?}");
+    assert!(server.stock_dump("stuck") == before, "{err:?}");
+    assert_eq!(server.leftovers("stuck").await, Vec::<String>::new(), "{err:?}");
+}
+
+#[tokio::test]
+async fn a_dropped_restore_leaves_nothing_behind() {
+    let server = Server::shared().await;
+    server.fill("dropped_source", 10).await;
+    let bytes = whole(&server.dump("dropped_source")).await;
+    let restore = server.restore("dropped_new");
+    let body = ByteStream::new(futures::stream::iter([Ok(bytes)]).chain(futures::stream::pending()));
+    let running = restore.restore(body, plain());
+    let begun = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'dropped_new' AND TABLE_NAME = '_backup_restore_unfinished';";
+    tokio::select! {
+        done = running => panic!("the body has no end: {done:?}"),
+        () = server.wait_for(begun, "1") => {}
+    }
+    assert!(!server.databases().await.contains(&"dropped_new".to_owned()));
+}
+
+#[tokio::test]
+async fn a_hostile_dump_runs_no_command_and_leaves_its_database_alone() {
+    let server = Server::shared().await;
+    server.create_database("victim").await;
+    let folder = tempfile::tempdir().unwrap();
+    let touched = folder.path().join("touched");
+    for hostile in [
+        format!("\\! touch {0}\n", touched.display()),
+        format!("system touch {0}\n", touched.display()),
+        format!("SELECT 1 \\! touch {0}\n", touched.display()),
+        format!("DELIMITER ;;\n\\! touch {0}\n;;\n", touched.display()),
+        format!("pager cat > {0}\nSELECT 1;\n", touched.display()),
+        format!("tee {0}\nSELECT 1;\n", touched.display()),
+        "USE `victim`;\nCREATE TABLE x (a int);\n".to_owned(),
+        "quit\n".to_owned(),
+    ] {
+        let err = server.restore("hostile").restore(body(&hostile), plain()).await.unwrap_err();
+        assert!(!touched.exists(), "{hostile}");
+        assert!(!server.databases().await.contains(&"hostile".to_owned()), "{hostile}: {err:?}");
+    }
+    assert_eq!(server.sql("victim", "SHOW TABLES;").await, "");
+}
+
+#[tokio::test]
+async fn definers_that_do_not_exist_are_named_or_stripped() {
+    let server = Server::shared().await;
+    server.sql("", "CREATE USER 'leaver'@'localhost'; GRANT ALL ON *.* TO 'leaver'@'localhost';").await;
+    server.create_database("definers").await;
+    server
+        .sql(
+            "definers",
+            "CREATE TABLE t (a int);
+            CREATE DEFINER='leaver'@'localhost' VIEW v AS SELECT a FROM t;
+            CREATE DEFINER='leaver'@'localhost' PROCEDURE p() SELECT 1;
+            CREATE DEFINER='leaver'@'localhost' TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 2;
+            CREATE DEFINER='leaver'@'localhost' EVENT e ON SCHEDULE EVERY 1 DAY DISABLE DO SELECT 1;",
+        )
+        .await;
+    let bytes = whole(&server.dump("definers")).await;
+    server.restore("definers_with").restore(ByteStream::from(bytes.clone()), plain()).await.unwrap();
+    // MySQL drops no user that defines something, so the database goes first.
+    server
+        .sql("", "DROP DATABASE definers; DROP DATABASE definers_with; DROP USER 'leaver'@'localhost';")
+        .await;
+    let err =
+        server.restore("definers_new").restore(ByteStream::from(bytes.clone()), plain()).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Unsupported, "{err:?}");
+    assert!(err.to_string().contains("leaver@localhost"), "{err}");
+    assert!(!server.databases().await.contains(&"definers_new".to_owned()));
+    let strip = server.restore("definers_new").definers(Definers::Strip);
+    strip.restore(ByteStream::from(bytes), plain()).await.unwrap();
+    let owners = "SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()
+        UNION ALL SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
+        UNION ALL SELECT DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
+        UNION ALL SELECT DEFINER FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE();";
+    let owners = server.sql("definers_new", owners).await;
+    assert_eq!(owners.lines().filter(|line| line.starts_with("root@")).count(), 4, "{owners}");
+}
+
+#[tokio::test]
+async fn one_table_comes_back_alone_with_its_rows_and_triggers() {
+    let server = Server::shared().await;
+    server.fill("one_source", 50).await;
+    let bytes = whole(&server.dump("one_source")).await;
+    let odd = "Q` t; --\" .x";
+    let restore = server.restore("one_new").table("child").table("orders").table(odd);
+    let outcome = restore.restore(ByteStream::from(bytes.clone()), plain()).await.unwrap();
+    let names: Vec<&str> = outcome.inventory.tables.iter().map(|table| table.name.as_str()).collect();
+    assert_eq!(names, ["\"Q` t; --\"\" .x\"", "child", "orders"]);
+    assert_eq!(outcome.inventory.table("orders").unwrap().rows, 50);
+    let triggers = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE();";
+    assert_eq!(server.sql("one_new", triggers).await, "watch");
+    let err =
+        server.restore("one_other").table("nothing").restore(ByteStream::from(bytes.clone()), plain()).await;
+    assert_eq!(err.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert!(!server.databases().await.contains(&"one_other".to_owned()));
+    let replace = plain().with_on_existing(OnExisting::Replace);
+    let err =
+        server.restore("one_new").table("child").restore(ByteStream::from(bytes), replace).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn a_row_larger_than_the_target_takes_is_a_typed_error() {
+    let server = Server::start().await;
+    server.create_database("large").await;
+    server.sql("", "SET GLOBAL max_allowed_packet = 67108864;").await;
+    server.sql("large", "CREATE TABLE t (a longtext); INSERT INTO t VALUES (REPEAT('x', 3000000));").await;
+    let bytes = whole(&server.dump("large")).await;
+    server.sql("", "SET GLOBAL max_allowed_packet = 1048576;").await;
+    let err = server.restore("small").restore(ByteStream::from(bytes), plain()).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::InvalidInput, "{err:?}");
+    assert!(err.suggestions().iter().any(|text| text.contains("max_allowed_packet")), "{err:?}");
+    assert!(!server.databases().await.contains(&"small".to_owned()));
+}
