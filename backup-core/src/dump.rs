@@ -180,7 +180,7 @@ impl Dump {
 /// That the body of a dump is compressed already, on the host of the database for example.
 #[non_exhaustive]
 pub struct Encoding {
-    /// The format, in the words of [`compress::by_name`](crate::compress::by_name).
+    /// The format, in the words of [`compress::by_name`].
     pub format: &'static str,
     check: Box<dyn Tap>,
 }

@@ -10,10 +10,12 @@ use async_trait::async_trait;
 use backup_core::{
     Dump, Dumper, DumperInfo, Result, SourceInfo,
     inventory::Inspector,
+    process::{Host, WireCompression},
     testkit::{
         dumper::DumperFixture,
         postgres::PrivatePostgres,
         restorer::{FreshTarget, RestorerFixture},
+        sshd::PrivateSshd,
     },
 };
 use futures::StreamExt;
@@ -79,6 +81,32 @@ async fn restorer(format: Format) -> RestorerFixture {
     RestorerFixture::new(source(shop), source(blog), target).with_secret(server().await.password().expose())
 }
 
+/// A connection to an SSH server of this test's process, which stands from now on.
+async fn over_ssh() -> Host {
+    static SHARED: OnceCell<PrivateSshd> = OnceCell::const_new();
+    let sshd = SHARED.get_or_init(PrivateSshd::start).await;
+    let host = Host::ssh(sshd.ssh().wire(WireCompression::Zstd));
+    host.find_program(&["sh"], &[]).await.unwrap();
+    host
+}
+
+async fn remote_dumper(format: Format) -> DumperFixture {
+    let dump = PgDump::new(config("shop").await).format(format).over(over_ssh().await);
+    let fixture = DumperFixture::new(Arc::new(dump)).with_secret(server().await.password().expose());
+    if format == Format::Plain { fixture } else { fixture.without_end_mark() }
+}
+
+async fn remote_restorer() -> RestorerFixture {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let (shop, blog) = (config("shop").await, config("blog").await);
+    let target = || async {
+        let name = format!("remote target {}", NEXT.fetch_add(1, Ordering::Relaxed));
+        FreshTarget::new(Arc::new(PgRestore::new(config(&name).await).over(over_ssh().await)), ())
+    };
+    RestorerFixture::new(Arc::new(PgDump::new(shop)), Arc::new(PgDump::new(blog)), target)
+        .with_secret(server().await.password().expose())
+}
+
 /// An archive with the inventory of a plain dump of the same database: an archive does not show its own.
 #[derive(Debug)]
 struct Counted {
@@ -125,4 +153,15 @@ mod directory {
     use super::*;
     backup_core::dumper_conformance!(dumper(Format::Directory { jobs: 2 }).await);
     backup_core::restorer_conformance!(restorer(Format::Directory { jobs: 2 }).await);
+}
+
+mod plain_over_ssh {
+    use super::*;
+    backup_core::dumper_conformance!(remote_dumper(Format::Plain).await);
+    backup_core::restorer_conformance!(remote_restorer().await);
+}
+
+mod archive_over_ssh {
+    use super::*;
+    backup_core::dumper_conformance!(remote_dumper(Format::Custom).await);
 }

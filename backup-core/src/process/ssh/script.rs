@@ -25,10 +25,24 @@ const LEADER: &str = r#"{ read -r p c s u e f </proc/$$/stat || e=$(ps -o pgid= 
 const LOADER: &str = r#"n=$(printf '\n.'); n=${n%.}; s=; while IFS= read -r l && [ "$l" != TOKEN ]; do s=$s$l$n; done; [ "$l" = TOKEN ] || exit 70; l=; eval "$s""#;
 
 /// Standard error is kept aside for the tool, and for lines that begin with the token, which are for us.
+///
+/// `linger` gives what the tool left behind some seconds, if there is anything but the caller in the group: where it
+/// holds the output open, the reader has to see that, and not a clean end.
 const START: &str = r#"
 trap : HUP INT TERM
 exec 8>&2 2>/dev/null 9<&0 </dev/null
 if [ "$lead" != 1 ]; then echo 'TOKEN group' >&8; exit 70; fi
+linger() {
+  for i in 1 2 3 4 5 6 7 8; do
+    alive=0
+    for stat in $(grep -ls ") [A-Z] [0-9]* $$ " /proc/[0-9]*/stat); do
+      stat=${stat%/stat}
+      kill -s 0 "${stat#/proc/}" && alive=$((alive + 1))
+    done
+    [ $alive != 1 ] || break
+    sleep 1
+  done
+}
 "#;
 
 /// For what is secret and not plain: a `printf` that is a program would show it among its arguments.
@@ -39,8 +53,7 @@ put() { printf '%s' "$1"; }
 
 /// Ends the group when the lifeline does: with a warning while the tool is at work.
 ///
-/// The lifeline also ends with the shell that waits for the tool. What the tool left behind then gets some seconds:
-/// if it holds the output open, the reader has to see that, and not a clean end.
+/// The lifeline also ends with the shell that waits for the tool.
 const WATCH: &str = r"
 {
   while IFS= read -r l; do :; done
@@ -49,7 +62,7 @@ const WATCH: &str = r"
     kill -s TERM 0
     for i in 1 2; do kill -s 0 $$ || break; sleep 1; done
   else
-    sleep 8
+    linger
   fi
   kill -s KILL 0
 } <&9 >/dev/null 2>&1 8>&- 9<&- &
@@ -99,7 +112,7 @@ beat=$!
     0)
       exec >/dev/null
       while IFS= read -r l; do :; done
-      kill -s 0 $$ || sleep 8
+      kill -s 0 $$ || linger
       ;;
     2) sleep 2 ;;
   esac
