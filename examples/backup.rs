@@ -16,7 +16,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use backup_core::{
     BackupRef, Entry, Error, ErrorKind, Filter, Kind, Level, Pipeline, Result, catalog, compress,
-    pipeline::{BackupRequest, Confirmation, RestoreRequest},
+    pipeline::{BackupRequest, Confirmation, RestorePlan, RestoreRequest},
 };
 use clap::{Args, Parser, Subcommand, error::ErrorKind as UsageError};
 use examples::{
@@ -248,16 +248,10 @@ async fn restore(args: Restore, style: Style) -> Result<u8> {
     }
     if args.dry_run {
         let plan = pipeline.plan_restore(&backup, &*restorer, &request).await?;
-        if let Some(blocker) = plan.blockers.into_iter().next() {
-            return Err(blocker);
+        if !plan.blockers.is_empty() {
+            return Ok(style.refusals("restore-backup", &plan.blockers));
         }
-        let message = format!(
-            "would restore {backup} into {} at {} ({} plain bytes{}); nothing was changed",
-            plan.target.database,
-            plan.target.location,
-            plan.plain_bytes,
-            if plan.safety_backup { ", after a backup of it" } else { "" },
-        );
+        let message = would_restore(&plan);
         let result = json!({
             "backup": plan.backup, "target": plan.target, "stored_bytes": plan.stored_bytes,
             "plain_bytes": plan.plain_bytes, "tables": plan.tables, "rows": plan.rows,
@@ -271,16 +265,35 @@ async fn restore(args: Restore, style: Style) -> Result<u8> {
     }
     let report = interruptible(&pipeline, pipeline.restore(&backup, &*restorer, request)).await?;
     let mut message = format!(
-        "restored {backup} into {}: {}, {}",
+        "restored {backup} into {}: {}, {}, {}",
         report.target.database,
         count(report.tables, "table"),
-        count(report.rows, "row")
+        count(report.rows, "row"),
+        database::compared(report.rows_compared),
     );
     if let Some(safety) = &report.safety_backup {
         message.push_str(&format!("\n  before   {safety} holds what was there"));
     }
     style.result("restore-backup", Some(&backup.environment), &message, &report);
     Ok(code(&report.warnings))
+}
+
+/// What a dry run says that nothing stops.
+fn would_restore(plan: &RestorePlan) -> String {
+    let holds = match (plan.tables, plan.rows) {
+        (Some(tables), Some(rows)) => format!("{}, {}", count(tables, "table"), count(rows, "row")),
+        _ => "tables and rows are not shown by the format".to_owned(),
+    };
+    let target = match (plan.target.exists, plan.target.is_empty(), plan.safety_backup) {
+        (false, ..) => "a new database",
+        (true, true, _) => "an empty database",
+        (true, false, true) => "replaced, after a backup of it",
+        (true, false, false) => "replaced, without a backup of it",
+    };
+    format!(
+        "would restore {}: {holds}, {} plain bytes\n  into    {} at {}: {target}\n  nothing was changed",
+        plan.backup, plan.plain_bytes, plan.target.database, plan.target.location,
+    )
 }
 
 async fn delete(id: &str, at: Where, confirm: bool, style: Style) -> Result<u8> {

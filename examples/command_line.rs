@@ -138,6 +138,53 @@ fn a_target_with_tables_is_replaced_only_by_word_and_after_a_backup_of_it() {
 }
 
 #[test]
+fn a_target_with_nothing_but_a_view_is_backed_up_before_it_is_replaced() {
+    let shop = Shop::new();
+    let id = shop.created();
+    let views = Connection::open(shop.path("views.sqlite")).unwrap();
+    views.execute_batch("create view answer as select 42").unwrap();
+    drop(views);
+
+    let restore = format!("restore {id} --store backups --target sqlite:views.sqlite");
+    for how in ["--dry-run", "--confirm"] {
+        let (code, refused) = shop.json(&format!("{restore} {how}"));
+        assert_eq!((code, &refused["code"]), (3, &"target_not_empty".into()), "{how}");
+        assert!(!refused["error"].as_str().unwrap().contains("holds tables"), "{refused}");
+    }
+    let (code, plan) = shop.json(&format!("{restore} --replace --dry-run"));
+    assert_eq!((code, &plan["result"]["safety_backup"]), (0, &true.into()), "{plan}");
+    let (code, restored) = shop.json(&format!("{restore} --replace --confirm"));
+    assert_eq!((code, &restored["result"]["rows_compared"]), (0, &"equal".into()), "{restored}");
+    let safety = restored["result"]["safety_backup"]["id"].as_str().unwrap();
+    let (code, _) = shop.json(&format!(
+        "restore default/views/{safety} --store backups --target sqlite:before.sqlite --confirm"
+    ));
+    assert_eq!(code, 0);
+    let before = Connection::open(shop.path("before.sqlite")).unwrap();
+    assert_eq!(before.query_row("select * from answer", [], |row| row.get::<_, i64>(0)).unwrap(), 42);
+}
+
+#[test]
+fn a_dry_run_names_every_obstacle_and_what_it_would_do() {
+    let shop = Shop::new();
+    let id = shop.created();
+    let restore = |rest: &str| format!("restore {id} --store backups --target sqlite:{rest} --dry-run");
+    let (code, refused) = shop.json(&restore("shop.sqlite"));
+    let codes: Vec<_> =
+        refused["blockers"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert_eq!((code, codes), (3, vec!["target_not_empty", "invalid_input"]));
+
+    // The log of a database that is gone.
+    std::fs::write(shop.path("gone.sqlite-wal"), "somebody's last rows").unwrap();
+    assert_eq!(shop.json(&restore("gone.sqlite")).1["code"], "target_not_empty");
+
+    let text = String::from_utf8(shop.backup(&restore("new.sqlite")).stdout).unwrap();
+    for said in ["1 table, 2 rows", "a new database", "nothing was changed"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[test]
 fn every_error_has_a_code_a_suggestion_and_an_exit_code() {
     let shop = Shop::new();
     let id = shop.created();

@@ -60,10 +60,11 @@ async fn shop(store: PathBuf) -> Result<()> {
     let request = RestoreRequest::new().confirmed();
     let restored = pipeline.restore(&report.backup, &SqliteRestore::new(&target), request).await?;
     print(&format!(
-        "4. restored {} with {} and {}, as many in each table as the backup recorded",
+        "4. restored {} with {} and {}, {}",
         target.display(),
         count(restored.tables, "table"),
         count(restored.rows, "row"),
+        database::compared(restored.rows_compared),
     ));
     let artifact = store.join(report.manifest.artifact.key.as_str());
     print(&format!(
@@ -88,9 +89,10 @@ async fn own_database(url: &str, store: PathBuf) -> Result<()> {
     scratch.close().await?;
     let restored = restored?;
     print(&format!(
-        "4. restored into a throw-away database with {} and {}, as many in each table as the backup recorded",
+        "4. restored into a throw-away database with {} and {}, {}",
         count(restored.tables, "table"),
         count(restored.rows, "row"),
+        database::compared(restored.rows_compared),
     ));
     Ok(())
 }

@@ -51,7 +51,7 @@ pub enum ErrorKind {
     NotFound,
     /// Something of that name exists already and is never overwritten.
     AlreadyExists,
-    /// The restore target already holds tables; nothing was done.
+    /// The restore target is not empty; nothing was done.
     TargetNotEmpty,
     /// The operating system, the store or the server refuses access.
     PermissionDenied,

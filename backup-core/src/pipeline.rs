@@ -21,7 +21,7 @@ mod verify;
 
 pub use backup::{BackupReport, BackupRequest, SpaceCheck};
 pub use delete::Confirmation;
-pub use restore::{RestorePlan, RestoreReport, RestoreRequest, SafetyBackup, SourceAsTarget};
+pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};
 pub use verify::VerifyReport;
 
 /// How long nothing may move in any stage before an operation is given up.

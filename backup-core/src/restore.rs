@@ -12,7 +12,7 @@ use crate::{ByteStream, Dumper, Result, inventory::Inventory};
 /// # Contract
 ///
 /// - Stops at the first error, and reports it with the line or object that the tool names.
-/// - Refuses a target that holds tables, unless told to replace it
+/// - Refuses a target that is not empty, unless told to replace it
 ///   ([`TargetNotEmpty`](crate::ErrorKind::TargetNotEmpty)), before the first byte is read.
 /// - A body that ends in an error is never committed as far as the engine can undo it: a plain dump runs in
 ///   one transaction, a replaced database is built beside the old one.
@@ -95,12 +95,26 @@ pub struct TargetInfo {
     pub exists: bool,
     /// How many tables it holds.
     pub tables: u64,
+    /// How many objects it holds that a restore could collide with, or would destroy: its tables, and views,
+    /// functions, types, sequences, …
+    #[serde(default)]
+    pub objects: u64,
+    /// Whether the user may make the database, as a restore does where it does not exist or is replaced; `None`
+    /// where that takes no right of its own, or nobody knows.
+    #[serde(default)]
+    pub may_create: Option<bool>,
 }
 
 impl TargetInfo {
     /// The database's name; the other fields are filled by assignment.
     pub fn new(database: impl Into<String>) -> Self {
         Self { database: database.into(), ..Self::default() }
+    }
+
+    /// Whether it holds nothing that a restore could collide with, or would destroy.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects == 0 && self.tables == 0
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use backup_core::{Dumper, Error, ErrorKind, Restorer, Result};
+use backup_core::{Dumper, Error, ErrorKind, Restorer, Result, pipeline::RowComparison};
 use handler_pgdump::{Format, PgDump, PgRestore};
 use handler_prisma::sqlite::{SqliteDump, SqliteRestore};
 
@@ -32,6 +32,15 @@ pub fn restorer(url: &str) -> Result<Arc<dyn Restorer>> {
         Database::PostgreSql(url) => Arc::new(PgRestore::from_url(url)?),
         Database::Sqlite(path) => Arc::new(SqliteRestore::new(path)),
     })
+}
+
+/// Whether restored rows were compared, in words.
+#[must_use]
+pub fn compared(comparison: RowComparison) -> &'static str {
+    match comparison {
+        RowComparison::Equal => "as many in each table as the backup recorded",
+        _ => "rows not compared: the format does not show them",
+    }
 }
 
 /// The words that `--format` takes.

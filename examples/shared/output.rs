@@ -42,24 +42,49 @@ impl Style {
     /// Writes an error, and gives the exit code that belongs to it.
     #[must_use]
     pub fn error(self, operation: &str, err: &Error) -> ExitCode {
-        match self {
-            Self::Text => {
-                let mut lines = vec![format!("error: {err}")];
-                let mut source = err.source();
-                while let Some(cause) = source {
-                    lines.push(format!("  caused by: {cause}"));
-                    source = cause.source();
-                }
-                lines.extend(err.suggestions().into_iter().map(|suggestion| format!("  try: {suggestion}")));
-                let _closed = writeln!(std::io::stderr(), "{}", lines.join("\n"));
-            }
-            Self::Json => print_json(&json!({
-                "status": "error", "operation": operation, "error": err.to_string(), "code": err.code(),
-                "retry_recommended": err.is_retryable(), "recovery": { "suggestions": err.suggestions() },
-            })),
-        }
-        ExitCode::from(if err.kind().is_refusal() { REFUSED } else { FAILED })
+        ExitCode::from(self.refusals(operation, std::slice::from_ref(err)))
     }
+
+    /// Writes every error that stands in the way, the first of which decides, and gives its exit code.
+    #[must_use]
+    pub fn refusals(self, operation: &str, errors: &[Error]) -> u8 {
+        match self {
+            Self::Text => errors.iter().for_each(print_error),
+            Self::Json => print_json(&document(operation, errors)),
+        }
+        match errors.first() {
+            Some(err) if err.kind().is_refusal() => REFUSED,
+            _ => FAILED,
+        }
+    }
+}
+
+/// Errors as one JSON document: the first in full, and all that stand in the way where there are more.
+fn document(operation: &str, errors: &[Error]) -> Value {
+    let Some(err) = errors.first() else { return Value::Null };
+    let blockers: Vec<Value> = errors
+        .iter()
+        .map(|err| json!({ "error": err.to_string(), "code": err.code(), "suggestions": err.suggestions() }))
+        .collect();
+    let mut document = json!({
+        "status": "error", "operation": operation, "error": err.to_string(), "code": err.code(),
+        "retry_recommended": err.is_retryable(), "recovery": { "suggestions": err.suggestions() },
+    });
+    if let (Some(fields), true) = (document.as_object_mut(), blockers.len() > 1) {
+        fields.insert("blockers".to_owned(), blockers.into());
+    }
+    document
+}
+
+fn print_error(err: &Error) {
+    let mut lines = vec![format!("error: {err}")];
+    let mut source = err.source();
+    while let Some(cause) = source {
+        lines.push(format!("  caused by: {cause}"));
+        source = cause.source();
+    }
+    lines.extend(err.suggestions().into_iter().map(|suggestion| format!("  try: {suggestion}")));
+    let _closed = writeln!(std::io::stderr(), "{}", lines.join("\n"));
 }
 
 fn print_json(document: &Value) {

@@ -156,12 +156,20 @@ impl PgRestore {
             Ok(facts) => Ok(Look {
                 version: facts.server(),
                 printed: facts.version.clone(),
+                // A database that is replaced changes its name too, which only its owner may do.
+                may_create: facts.may_create && facts.owns,
                 facts: Some(facts),
                 server,
             }),
             Err(err) if err.kind() == ErrorKind::DatabaseNotFound => {
                 let (_, elsewhere) = target::maintenance(&server).await?;
-                Ok(Look { version: elsewhere.server(), printed: elsewhere.version, facts: None, server })
+                Ok(Look {
+                    version: elsewhere.server(),
+                    printed: elsewhere.version,
+                    may_create: elsewhere.may_create,
+                    facts: None,
+                    server,
+                })
             }
             Err(err) => Err(err),
         }
@@ -259,6 +267,7 @@ struct Look {
     server: Server,
     version: Version,
     printed: String,
+    may_create: bool,
     facts: Option<Facts>,
 }
 
@@ -280,7 +289,10 @@ impl Restorer for PgRestore {
             target.tool_version = client.printed;
             target.server_version = look.printed;
             target.exists = look.facts.is_some();
-            target.tables = look.facts.map_or(0, |facts| facts.tables);
+            target.may_create = Some(look.may_create);
+            if let Some(facts) = look.facts {
+                (target.tables, target.objects) = (facts.tables, facts.objects);
+            }
             Ok(target)
         };
         probe.await.map_err(|err: Error| err.with_operation("probe"))

@@ -43,8 +43,12 @@ pub(crate) struct Facts {
     pub(crate) extensions: Vec<String>,
     /// Tables, not counting those of extensions.
     pub(crate) tables: u64,
-    /// Everything that a dump could collide with: relations, functions, types, schemas, large objects.
+    /// Everything that a dump could collide with, and that is gone when the database is replaced.
     pub(crate) objects: u64,
+    /// Whether the user may make databases.
+    pub(crate) may_create: bool,
+    /// Whether the user may do with this database what its owner may.
+    pub(crate) owns: bool,
 }
 
 impl Facts {
@@ -53,15 +57,35 @@ impl Facts {
     }
 }
 
+/// Objects are counted by catalog; what came with an extension goes with it, and an extension itself is no
+/// obstacle, because a dump makes those that are missing. What `initdb` made has a number below 16384.
 const FACTS: &str = r"
 WITH mine AS (
-  SELECT oid, nspname FROM pg_namespace
-  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_namespace'::regclass AND d.objid = pg_namespace.oid AND d.deptype = 'e')
-), relations AS (
-  SELECT relkind FROM pg_class c JOIN mine ON mine.oid = c.relnamespace
-  WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+  SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+), found AS (
+  SELECT 'pg_class'::regclass AS catalog, c.oid, relkind::text AS kind FROM pg_class c JOIN mine ON mine.oid = relnamespace
+    WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+  UNION ALL SELECT 'pg_namespace'::regclass, oid, '' FROM mine WHERE nspname <> 'public'
+  UNION ALL SELECT 'pg_proc'::regclass, p.oid, '' FROM pg_proc p JOIN mine ON mine.oid = pronamespace
+  UNION ALL SELECT 'pg_type'::regclass, t.oid, '' FROM pg_type t JOIN mine ON mine.oid = typnamespace
+    WHERE typtype IN ('e', 'd', 'r') OR (typtype = 'b' AND typcategory <> 'A')
+  UNION ALL SELECT 'pg_largeobject'::regclass, oid, '' FROM pg_largeobject_metadata
+  UNION ALL SELECT 'pg_operator'::regclass, oid, '' FROM pg_operator WHERE oid >= 16384
+  UNION ALL SELECT 'pg_opfamily'::regclass, oid, '' FROM pg_opfamily WHERE oid >= 16384
+  UNION ALL SELECT 'pg_collation'::regclass, oid, '' FROM pg_collation WHERE oid >= 16384
+  UNION ALL SELECT 'pg_conversion'::regclass, oid, '' FROM pg_conversion WHERE oid >= 16384
+  UNION ALL SELECT 'pg_cast'::regclass, oid, '' FROM pg_cast WHERE oid >= 16384
+  UNION ALL SELECT 'pg_language'::regclass, oid, '' FROM pg_language WHERE oid >= 16384
+  UNION ALL SELECT 'pg_ts_config'::regclass, oid, '' FROM pg_ts_config WHERE oid >= 16384
+  UNION ALL SELECT 'pg_ts_dict'::regclass, oid, '' FROM pg_ts_dict WHERE oid >= 16384
+  UNION ALL SELECT 'pg_ts_parser'::regclass, oid, '' FROM pg_ts_parser WHERE oid >= 16384
+  UNION ALL SELECT 'pg_ts_template'::regclass, oid, '' FROM pg_ts_template WHERE oid >= 16384
+  UNION ALL SELECT 'pg_event_trigger'::regclass, oid, '' FROM pg_event_trigger
+  UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid, '' FROM pg_foreign_data_wrapper
+  UNION ALL SELECT 'pg_foreign_server'::regclass, oid, '' FROM pg_foreign_server
+), objects AS (
+  SELECT kind FROM found
+  WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = catalog AND d.objid = found.oid AND d.deptype = 'e')
 )
 SELECT json_build_object(
   'database', current_database(),
@@ -70,15 +94,10 @@ SELECT json_build_object(
   'size_bytes', CASE WHEN has_database_privilege(datname, 'CONNECT') THEN pg_database_size(datname) END,
   'encoding', pg_encoding_to_char(encoding),
   'extensions', (SELECT coalesce(json_agg(extname || ' ' || extversion ORDER BY extname), '[]') FROM pg_extension),
-  'tables', (SELECT count(*) FROM relations WHERE relkind IN ('r', 'p')),
-  'objects', (SELECT count(*) FROM relations)
-    + (SELECT count(*) FROM mine WHERE nspname <> 'public')
-    + (SELECT count(*) FROM pg_largeobject_metadata)
-    + (SELECT count(*) FROM pg_proc p JOIN mine ON mine.oid = p.pronamespace
-       WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'))
-    + (SELECT count(*) FROM pg_type t JOIN mine ON mine.oid = t.typnamespace
-       WHERE t.typtype IN ('e', 'd')
-         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'))
+  'tables', (SELECT count(*) FROM objects WHERE kind IN ('r', 'p')),
+  'objects', (SELECT count(*) FROM objects),
+  'may_create', (SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user),
+  'owns', pg_has_role(datdba, 'USAGE')
 ) FROM pg_database WHERE datname = current_database();
 ";
 

@@ -66,12 +66,24 @@ pub(super) async fn create(
     };
     match made.await {
         Ok(()) => Ok(database),
-        Err(err) => Err(drop_after(
-            database,
-            Error::with_suggestion(err, "give the user CREATEDB, or restore into an empty database"),
-        )
-        .await),
+        Err(err) => Err(drop_after(database, may_not_make(err)).await),
     }
+}
+
+/// Says which right is missing: that of making databases has nothing to do with reading tables.
+fn may_not_make(err: Error) -> Error {
+    if err.kind() != ErrorKind::PermissionDenied {
+        return err;
+    }
+    let mut clear = Error::new(ErrorKind::PermissionDenied, "the user may not make a database");
+    for key in ["server", "stderr"] {
+        if let Some((_, value)) = err.context().find(|(name, _)| *name == key) {
+            clear = clear.with_context(key, value);
+        }
+    }
+    clear
+        .with_suggestion("give the user CREATEDB, or create the database empty and restore into it")
+        .with_source(err)
 }
 
 /// The owner, encoding and locale of a database, as clauses of `CREATE DATABASE`.

@@ -22,9 +22,19 @@ async fn a_target_that_is_not_empty_is_refused_and_not_touched() {
     let server = Server::shared().await;
     for content in [
         "CREATE TABLE t AS SELECT 1 AS a",
+        "CREATE VIEW v AS SELECT 1 AS a",
+        "CREATE MATERIALIZED VIEW m AS SELECT 1 AS a",
+        "CREATE SEQUENCE s",
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "CREATE SCHEMA s",
         "CREATE TYPE e AS ENUM ('a')",
+        "CREATE TYPE c AS (a int)",
+        "CREATE TYPE r AS RANGE (SUBTYPE = float8)",
+        "CREATE DOMAIN d AS int",
+        "CREATE COLLATION c (LOCALE = 'C')",
+        "CREATE TEXT SEARCH CONFIGURATION c (COPY = simple)",
+        "CREATE CAST (bigint AS date) WITH INOUT",
+        "CREATE FOREIGN DATA WRAPPER w",
         "SELECT lo_create(0)",
     ] {
         server.sql("postgres", "DROP DATABASE IF EXISTS refused");
@@ -33,7 +43,49 @@ async fn a_target_that_is_not_empty_is_refused_and_not_touched() {
         let body = ByteStream::new(futures::stream::once(async { panic!("the body must not be read") }));
         let err = server.restore("refused").restore(body, RestoreOptions::new("plain")).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::TargetNotEmpty, "{content}: {err:?}");
+        let probed = server.restore("refused").probe().await.unwrap();
+        assert!(probed.objects > 0 && !probed.is_empty(), "{content}: {probed:?}");
     }
+}
+
+#[tokio::test]
+async fn a_database_with_nothing_but_an_extension_is_empty() {
+    let server = Server::shared().await;
+    server.create("extended");
+    assert!(server.restore("extended").probe().await.unwrap().is_empty());
+    let contrib = "SELECT count(*) FROM pg_available_extensions WHERE name IN ('pg_trgm', 'hstore')";
+    if server.sql("extended", contrib).trim() == "2" {
+        server.sql("extended", "CREATE EXTENSION pg_trgm; CREATE EXTENSION hstore");
+    }
+    let probed = server.restore("extended").probe().await.unwrap();
+    assert_eq!((probed.objects, probed.tables), (0, 0));
+}
+
+#[tokio::test]
+async fn a_probe_says_whether_the_user_may_make_the_database() {
+    let server = Server::shared().await;
+    server.sql(
+        "postgres",
+        "CREATE ROLE maker LOGIN CREATEDB PASSWORD 'maker'; CREATE ROLE guest_only LOGIN PASSWORD 'guest_only';
+         CREATE DATABASE makers OWNER maker; CREATE DATABASE guests OWNER guest_only",
+    );
+    for (role, database, may) in [
+        ("maker", "missing", true),
+        ("maker", "makers", true),
+        ("maker", "guests", false),
+        ("guest_only", "missing", false),
+        ("guest_only", "guests", false),
+    ] {
+        let config = server.config(database).user(role).password(role);
+        let restore = handler_pgdump::PgRestore::new(config);
+        assert_eq!(restore.probe().await.unwrap().may_create, Some(may), "{role} {database}");
+    }
+    let restore =
+        handler_pgdump::PgRestore::new(server.config("missing").user("guest_only").password("guest_only"));
+    let table = ByteStream::from(Bytes::from_static(b"CREATE TABLE t ();\n"));
+    let err = restore.restore(table, RestoreOptions::new("plain")).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::PermissionDenied, "{err:?}");
+    assert!(err.suggestions().iter().all(|text| text.contains("CREATEDB")), "{err:?}");
 }
 
 #[tokio::test]

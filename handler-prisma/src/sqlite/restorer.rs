@@ -20,7 +20,7 @@ use super::{
     publish::Publish,
     receive::receive,
     staging::Staging,
-    target::{Target, move_away},
+    target::{self, Target, move_away},
 };
 
 /// The name of the received file in its staging folder.
@@ -104,9 +104,12 @@ impl SqliteRestore {
         rusqlite::version().clone_into(&mut info.tool_version);
         rusqlite::version().clone_into(&mut info.server_version);
         if let Some(source) = target.open(cancel)? {
-            self.when_readable(&source, &target, cancel)?;
+            info.objects = self.when_readable(&source, &target, cancel)?;
             info.exists = true;
             info.tables = inventory::tables(&source.connection, target.path())?;
+        } else if target::stray_log(target.path()).is_some() {
+            // The last of somebody's data: in the way of a restore, as an object is.
+            info.objects = 1;
         }
         Ok(info)
     }

@@ -104,21 +104,23 @@ impl Target {
     }
 }
 
-/// A `-wal` or `-journal` without its database may hold the last of somebody's data.
+/// A `-wal` or `-journal` without its database: it may hold the last of somebody's data.
+pub(super) fn stray_log(path: &Path) -> Option<PathBuf> {
+    let mut logs = ["-wal", "-journal"].into_iter().map(|suffix| open::sidecar(path, suffix));
+    logs.find(|log| fs::symlink_metadata(log).is_ok_and(|metadata| metadata.len() > 0))
+}
+
 fn refuse_sidecars(path: &Path) -> Result<()> {
-    for suffix in ["-wal", "-journal"] {
-        let sidecar = open::sidecar(path, suffix);
-        if fs::symlink_metadata(&sidecar).is_ok_and(|metadata| metadata.len() > 0) {
-            return Err(Error::new(ErrorKind::TargetNotEmpty, "the log of a former database is in the way")
-                .with_context("path", sidecar.display())
-                .with_suggestion("move it away, or ask for the target to be replaced"));
-        }
+    match stray_log(path) {
+        None => Ok(()),
+        Some(log) => Err(Error::new(ErrorKind::TargetNotEmpty, "the log of a former database is in the way")
+            .with_context("path", log.display())
+            .with_suggestion("move it away, or ask for the target to be replaced")),
     }
-    Ok(())
 }
 
 pub(super) fn not_empty(path: &Path, objects: u64) -> Error {
-    Error::new(ErrorKind::TargetNotEmpty, "the database already holds tables")
+    Error::new(ErrorKind::TargetNotEmpty, "the database is not empty")
         .with_context("path", path.display())
         .with_context("objects", objects)
 }

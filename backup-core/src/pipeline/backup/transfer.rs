@@ -17,7 +17,7 @@ use crate::{
 
 impl Pipeline {
     /// The estimated stored bytes, checked against the store's free space.
-    pub(super) async fn check_space(
+    pub(in crate::pipeline) async fn check_space(
         &self,
         source: &SourceInfo,
         check: SpaceCheck,

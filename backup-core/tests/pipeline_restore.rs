@@ -1,0 +1,235 @@
+//! What a restore does before, and after, its restorer: plan, safety backup, comparison.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+use backup_core::{
+    BackupRef, ByteStream, Dumper, Error, ErrorKind, Filter, Inventory, Kind, MemoryStore, OnExisting,
+    Pipeline, RestoreOptions, RestoreOutcome, Restorer, Result, Scratch, TableInventory, TargetInfo,
+    pipeline::{BackupRequest, RestoreRequest, RowComparison},
+    testkit::fake::FakeDumper,
+};
+
+/// A restorer that reads the body, and does what it is told.
+#[derive(Debug, Clone)]
+struct Target {
+    info: TargetInfo,
+    /// The target's dumper.
+    dumper: FakeDumper,
+    outcome: Inventory,
+    fails: Option<ErrorKind>,
+    restored: Arc<AtomicUsize>,
+}
+
+impl Target {
+    /// A database that exists and is empty.
+    fn empty() -> Self {
+        let mut info = TargetInfo::new("target");
+        info.exists = true;
+        Self {
+            info,
+            dumper: FakeDumper::new("what was there"),
+            outcome: rows(3),
+            fails: None,
+            restored: Arc::default(),
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    fn restored(&self) -> usize {
+        self.restored.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Restorer for Target {
+    fn supports(&self, engine: &str, _: &str) -> bool {
+        engine == "fake"
+    }
+
+    async fn probe(&self) -> Result<TargetInfo> {
+        Ok(self.info.clone())
+    }
+
+    async fn restore(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
+        assert!(
+            self.info.is_empty() == (options.on_existing == OnExisting::Refuse),
+            "what was empty is never replaced: nobody backed up what came since"
+        );
+        body.collect_bytes(usize::MAX).await?;
+        self.restored.fetch_add(1, Ordering::SeqCst);
+        match self.fails {
+            Some(kind) => Err(Error::new(kind, "the fake restore fails")),
+            None => Ok(RestoreOutcome::new(self.outcome.clone())),
+        }
+    }
+
+    fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
+        Ok(Arc::new(self.dumper.clone()))
+    }
+
+    async fn scratch(&self) -> Result<Box<dyn Scratch>> {
+        Err(Error::new(ErrorKind::Unsupported, "the fake has no scratch"))
+    }
+}
+
+fn rows(rows: u64) -> Inventory {
+    Inventory::new(vec![TableInventory::new("orders", rows, 0)])
+}
+
+/// A pipeline with one backup of three rows, and its name.
+async fn backed_up() -> (Pipeline, BackupRef) {
+    let dumper = FakeDumper::new("three rows").with_inventory(rows(3));
+    let pipeline = Pipeline::new(dumper, MemoryStore::new());
+    let backup = pipeline.backup(BackupRequest::new()).await.unwrap().backup;
+    (pipeline, backup)
+}
+
+async fn safety_backups(pipeline: &Pipeline) -> Vec<BackupRef> {
+    let all = pipeline.list(&Filter::all().with_kind(Kind::PreRollback)).await.unwrap().entries;
+    all.iter().map(|entry| entry.manifest.backup_ref()).collect()
+}
+
+#[tokio::test]
+async fn whatever_the_target_holds_is_refused_or_backed_up_before_it_is_replaced() {
+    let counts: [(u64, u64); 3] = [(0, 1), (2, 0), (2, 5)];
+    for (tables, objects) in counts {
+        let (pipeline, backup) = backed_up().await;
+        let target =
+            Target::empty().with(|target| (target.info.tables, target.info.objects) = (tables, objects));
+        let request = RestoreRequest::new().confirmed();
+        let plan = pipeline.plan_restore(&backup, &target, &request).await.unwrap();
+        assert_eq!(plan.blockers[0].kind(), ErrorKind::TargetNotEmpty, "{tables} {objects}");
+        let err = pipeline.restore(&backup, &target, request).await.unwrap_err();
+        assert_eq!((err.kind(), target.restored()), (ErrorKind::TargetNotEmpty, 0), "{err}");
+
+        let request = RestoreRequest::new().replacing().confirmed();
+        let plan = pipeline.plan_restore(&backup, &target, &request).await.unwrap();
+        assert!(plan.safety_backup && plan.blockers.is_empty(), "{plan:?}");
+        let report = pipeline.restore(&backup, &target, request).await.unwrap();
+        assert_eq!(safety_backups(&pipeline).await, [report.safety_backup.unwrap()]);
+        assert_eq!(target.restored(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_target_needs_no_safety_backup_and_is_never_replaced() {
+    let (pipeline, backup) = backed_up().await;
+    // The restorer checks what it is told.
+    let report =
+        pipeline.restore(&backup, &Target::empty(), RestoreRequest::new().replacing().confirmed()).await;
+    assert_eq!(report.unwrap().safety_backup, None);
+    assert!(safety_backups(&pipeline).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_dry_run_names_everything_that_would_stop_the_restore() {
+    let (pipeline, backup) = backed_up().await;
+    let source = FakeDumper::new("").probe().await.unwrap();
+    let occupied = |target: &mut Target| target.info.objects = 1;
+    let cases = [
+        (
+            "the source, without a word",
+            Target::empty().with(|target| {
+                occupied(target);
+                (target.info.database, target.info.location) =
+                    (source.database.clone(), source.location.clone());
+            }),
+            RestoreRequest::new(),
+            vec![ErrorKind::TargetNotEmpty, ErrorKind::InvalidInput],
+        ),
+        (
+            "a new database that may not be made",
+            Target::empty().with(|target| {
+                (target.info.exists, target.info.may_create) = (false, Some(false));
+            }),
+            RestoreRequest::new(),
+            vec![ErrorKind::PermissionDenied],
+        ),
+        (
+            "an empty database, beside which none may be made",
+            Target::empty().with(|target| target.info.may_create = Some(false)),
+            RestoreRequest::new().replacing(),
+            vec![],
+        ),
+        (
+            "a replaced database that may not be made",
+            Target::empty().with(|target| {
+                occupied(target);
+                target.info.may_create = Some(false);
+            }),
+            RestoreRequest::new().replacing(),
+            vec![ErrorKind::PermissionDenied],
+        ),
+        (
+            "a safety backup that cannot be made",
+            Target::empty().with(|target| {
+                occupied(target);
+                target.dumper = target.dumper.clone().fail_probe(ErrorKind::ToolNotFound);
+            }),
+            RestoreRequest::new().replacing(),
+            vec![ErrorKind::ToolNotFound],
+        ),
+    ];
+    for (case, target, request, expected) in cases {
+        let plan = pipeline.plan_restore(&backup, &target, &request).await.unwrap();
+        let found: Vec<_> = plan.blockers.iter().map(Error::kind).collect();
+        assert_eq!(found, expected, "{case}");
+        let restored = pipeline.restore(&backup, &target, request.confirmed()).await;
+        assert_eq!(restored.err().map(|err| err.kind()), expected.first().copied(), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_after_the_safety_backup_says_how_to_get_back() {
+    type Break = fn(&mut Target);
+    let broken: [(Break, ErrorKind); 2] = [
+        (|target| target.outcome = rows(2), ErrorKind::Corrupt),
+        (|target| target.fails = Some(ErrorKind::ToolFailed), ErrorKind::ToolFailed),
+    ];
+    for (change, kind) in broken {
+        let (pipeline, backup) = backed_up().await;
+        let target = Target::empty().with(|target| target.info.tables = 1).with(change);
+        let request = RestoreRequest::new().replacing().confirmed();
+        let err = pipeline.restore(&backup, &target, request).await.unwrap_err();
+        assert_eq!(err.kind(), kind);
+        let safety = safety_backups(&pipeline).await[0].to_string();
+        assert!(err.context().any(|field| field == ("safety_backup", safety.as_str())), "{err}");
+        assert!(err.suggestions().iter().any(|text| text.contains(&safety)), "{err:?}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_differ_in_a_new_database_leave_it_for_inspection_and_name_it() {
+    let (pipeline, backup) = backed_up().await;
+    let target = Target::empty().with(|target| {
+        target.info.exists = false;
+        target.outcome = rows(2);
+    });
+    let err = pipeline.restore(&backup, &target, RestoreRequest::new().confirmed()).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Corrupt);
+    assert!(err.to_string().contains("target: target"), "{err}");
+    assert!(err.suggestions().iter().any(|text| text.contains("target is left as it was restored")));
+}
+
+#[tokio::test]
+async fn a_report_says_whether_rows_were_compared() {
+    let (pipeline, backup) = backed_up().await;
+    let request = || RestoreRequest::new().confirmed();
+    let report = pipeline.restore(&backup, &Target::empty(), request()).await.unwrap();
+    assert_eq!(report.rows_compared, RowComparison::Equal);
+
+    let blind = Pipeline::new(FakeDumper::new("an archive"), MemoryStore::new());
+    let backup = blind.backup(BackupRequest::new()).await.unwrap().backup;
+    let report = blind.restore(&backup, &Target::empty(), request()).await.unwrap();
+    assert_eq!(report.rows_compared, RowComparison::NotRecorded);
+    assert_eq!(serde_json::to_value(&report).unwrap()["rows_compared"], "not-recorded");
+}
