@@ -1,4 +1,4 @@
-//! How fast a plain PostgreSQL dump is scanned for its inventory and its end mark, on one processor.
+//! How fast plain dumps of PostgreSQL and MySQL are scanned for inventory and end mark, on one processor.
 //!
 //! `cargo bench --package benches --bench scanner`
 #![allow(missing_docs, clippy::unwrap_used)]
@@ -12,9 +12,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 const CHUNK: usize = 64 * 1024;
 const ROWS: usize = 400_000;
 const END: &str = "\n--\n-- PostgreSQL database dump complete\n--\n\n";
+const MYSQL_END: &str = "\n-- Dump completed on 2026-11-21  2:22:49\n";
 
-fn scan(dump: &str) -> Inventory {
-    let Inspector { mut tap, inventory, .. } = Inspector::for_format("postgresql", "plain");
+fn scan(engine: &str, dump: &str) -> Inventory {
+    let Inspector { mut tap, inventory, .. } = Inspector::for_format(engine, "plain");
     for chunk in dump.as_bytes().chunks(CHUNK) {
         tap.update(chunk).unwrap();
     }
@@ -35,6 +36,33 @@ fn values(number: usize) -> String {
     format!("{number}, 'customer {number}', '2024-05-25 11:30:37.123+00', NULL, -{number}.50, 'it''s paid'")
 }
 
+/// Rows of `mysqldump`, as many to a statement as fit into a megabyte.
+fn mysql(row: impl Fn(usize) -> String, rows_at_once: usize) -> String {
+    let mut dump = String::new();
+    for number in 0..ROWS {
+        dump.push_str(if number % rows_at_once == 0 { "INSERT INTO `orders` VALUES (" } else { ",(" });
+        dump.push_str(&row(number));
+        let ends = number % rows_at_once == rows_at_once - 1 || number == ROWS - 1;
+        dump.push_str(if ends { ");\n" } else { ")" });
+    }
+    dump + MYSQL_END
+}
+
+fn mysql_values(number: usize) -> String {
+    format!("{number},'customer {number}','2024-05-25 11:30:37',NULL,-{number}.50,'it\\'s paid'")
+}
+
+fn mysql_dumps() -> [(&'static str, String); 4] {
+    let specials = |number| format!(r#"{number},'(a) \"b\"; -- c\'); \\ d ( e'"#);
+    let hex = |number| format!("{number},0x{}", "DEADBEEF".repeat(40));
+    [
+        ("mysql", mysql(mysql_values, 10_000)),
+        ("mysql_specials", mysql(specials, 10_000)),
+        ("mysql_hex", mysql(hex, 3_000)),
+        ("mysql_row_per_insert", mysql(mysql_values, 1)),
+    ]
+}
+
 fn scanner(criterion: &mut Criterion) {
     let copy = |number| format!("{number}\tcustomer {number}\t2024-05-25 11:30:37+00\t\\N\t-7.50\ta\\nb\n");
     let copy = dump("COPY public.orders (a, b, c, d, e, f) FROM stdin;\n", copy, "\\.\n");
@@ -48,12 +76,12 @@ fn scanner(criterion: &mut Criterion) {
     let text = dump("", text, "");
 
     let mut group = criterion.benchmark_group("scanner");
-    for (name, dump) in
-        [("copy", copy), ("insert", insert), ("rows_per_insert", multi), ("insert_text", text)]
-    {
-        assert!(scan(&dump).rows() >= ROWS as u64);
+    let postgresql = [("copy", copy), ("insert", insert), ("rows_per_insert", multi), ("insert_text", text)];
+    for (name, dump) in postgresql.into_iter().chain(mysql_dumps()) {
+        let engine = if name.starts_with("mysql") { "mysql" } else { "postgresql" };
+        assert!(scan(engine, &dump).rows() >= ROWS as u64);
         group.throughput(Throughput::Bytes(dump.len() as u64));
-        group.bench_function(name, |bencher| bencher.iter(|| scan(black_box(&dump))));
+        group.bench_function(name, |bencher| bencher.iter(|| scan(engine, black_box(&dump))));
     }
     group.finish();
 }

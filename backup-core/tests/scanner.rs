@@ -345,4 +345,27 @@ proptest! {
         let ends = |result: Result<Inventory>| result.map_err(|err| (err.kind(), err.message().to_owned()));
         prop_assert_eq!(ends(scan(cut(&bytes, &sizes))), ends(scan([&bytes[..]])));
     }
+
+    /// Flipped bytes, and pieces of one dump in another one.
+    #[test]
+    fn damaged_dumps_read_the_same_however_they_are_cut(
+        one in prop::sample::select(SAMPLES),
+        other in prop::sample::select(SAMPLES),
+        splices in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0_usize..300), 0..4),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+        sizes in prop::collection::vec(1_usize..300, 1..20),
+    ) {
+        let mut bytes = one.1.to_vec();
+        for (at, from, length) in splices {
+            let (at, from) = (at.index(bytes.len()), from.index(other.1.len()));
+            let piece = &other.1[from..(from + length).min(other.1.len())];
+            bytes.splice(at..(at + length).min(bytes.len()), piece.iter().copied());
+        }
+        for (at, byte) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let ends = |result: Result<Inventory>| result.map_err(|err| (err.kind(), err.message().to_owned()));
+        prop_assert_eq!(ends(scan(cut(&bytes, &sizes))), ends(scan([&bytes[..]])));
+    }
 }

@@ -332,13 +332,14 @@ impl Lexer {
     fn in_quoted(&mut self, rest: &mut &[u8], quote: u8) -> Result<Option<Token>, Error> {
         let end = memchr(quote, rest);
         let part = take(rest, end);
-        // To the client it is a string.
-        if quote == b'"' && !self.sql_mode.no_backslash_escapes && memchr(b'\\', part).is_some() {
-            return Err(ambiguous());
-        }
         self.check_conditional(part)?;
         self.text.push(part);
         if end.is_some() {
+            // To the client it is a string, in which a backslash escapes the quote.
+            let ends_twice = self.text.whole().is_none_or(|text| text.ends_with(b"\\"));
+            if quote == b'"' && ends_twice && !self.sql_mode.no_backslash_escapes {
+                return Err(ambiguous());
+            }
             take(rest, Some(1));
             self.mode = Mode::QuotedEnd { quote };
         }
