@@ -85,10 +85,13 @@ struct Where {
 
 #[derive(Debug, Args)]
 struct Create {
-    /// The database: postgresql://user@host/name or sqlite:path. A password belongs into the environment
-    /// (BACKUP_DATABASE_URL) or into ~/.pgpass, not into a command line.
+    /// The database: postgresql://user@host/name, mysql://user@host/name or sqlite:path. A password belongs into
+    /// the environment (BACKUP_DATABASE_URL) or into ~/.pgpass, not into a command line.
     #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
     database: String,
+    /// Run the database's programs on this host (user@host), which sees the database at the address given.
+    #[arg(long)]
+    ssh: Option<String>,
     #[command(flatten)]
     at: Where,
     /// The series that retention works on.
@@ -120,9 +123,12 @@ struct Restore {
     id: String,
     #[command(flatten)]
     at: Where,
-    /// The database to restore into: postgresql://user@host/name or sqlite:path.
+    /// The database to restore into: postgresql://user@host/name, mysql://user@host/name or sqlite:path.
     #[arg(long, env = "BACKUP_TARGET_URL", hide_env_values = true)]
     target: String,
+    /// Run the database's programs on this host (user@host), which sees the target at the address given.
+    #[arg(long)]
+    ssh: Option<String>,
     /// Say what would be done, and change nothing.
     #[arg(long)]
     dry_run: bool,
@@ -167,7 +173,8 @@ async fn main() -> ExitCode {
 }
 
 async fn create(args: Create, style: Style) -> Result<u8> {
-    let dumper = database::dumper(&args.database, args.format.as_deref())?;
+    let dumper =
+        database::dumper(&args.database, args.format.as_deref(), database::host(args.ssh.as_deref())?)?;
     let pipeline = Pipeline::new(dumper, LocalStore::open(args.at.store).await?)
         .with_environment(&args.environment)
         .with_compressor(compress::parse(&args.compression)?)
@@ -235,7 +242,7 @@ async fn verify(id: &str, at: Where, level: Level, style: Style) -> Result<u8> {
 async fn restore(args: Restore, style: Style) -> Result<u8> {
     let pipeline = open(args.at).await?;
     let backup = find(&pipeline, &args.id).await?;
-    let restorer = database::restorer(&args.target)?;
+    let restorer = database::restorer(&args.target, database::host(args.ssh.as_deref())?)?;
     let mut request = RestoreRequest::new();
     if args.replace {
         request = request.replacing();

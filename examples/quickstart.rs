@@ -12,6 +12,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use backup_core::{
     Dumper, Error, ErrorKind, Level, Pipeline, Restorer, Result,
     pipeline::{BackupReport, BackupRequest, RestoreRequest},
+    process::Host,
 };
 use clap::Parser;
 use examples::{
@@ -26,7 +27,7 @@ use storage_local::LocalStore;
 #[derive(Debug, Parser)]
 #[command(name = "quickstart")]
 struct Cli {
-    /// Your own database: postgresql://user@host/name or sqlite:path.
+    /// Your own database: postgresql://user@host/name, mysql://user@host/name or sqlite:path.
     #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true, requires = "store")]
     database: Option<String>,
     /// The folder for the backups.
@@ -80,9 +81,9 @@ async fn shop(store: PathBuf) -> Result<()> {
 
 /// The tour with a database of one's own: the restore goes into a throw-away one.
 async fn own_database(url: &str, store: PathBuf) -> Result<()> {
-    let restorer: Arc<dyn Restorer> = database::restorer(url)?;
+    let restorer: Arc<dyn Restorer> = database::restorer(url, Host::local())?;
     print("1. reading  your database; nothing in it is changed");
-    let (pipeline, report) = back_up(database::dumper(url, None)?, store).await?;
+    let (pipeline, report) = back_up(database::dumper(url, None, Host::local())?, store).await?;
     let scratch = restorer.scratch().await?;
     let restored =
         pipeline.restore(&report.backup, scratch.restorer(), RestoreRequest::new().confirmed()).await;

@@ -2,35 +2,53 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use backup_core::{Dumper, Error, ErrorKind, Restorer, Result, pipeline::RowComparison};
+use backup_core::{
+    Dumper, Error, ErrorKind, Restorer, Result,
+    pipeline::RowComparison,
+    process::{Host, Ssh},
+};
+use handler_mysqldump::{MysqlDump, MysqlRestore};
 use handler_pgdump::{Format, PgDump, PgRestore};
 use handler_prisma::sqlite::{SqliteDump, SqliteRestore};
 
 /// What a URL names.
 enum Database<'a> {
     PostgreSql(&'a str),
+    MySql(&'a str),
     Sqlite(PathBuf),
 }
 
+/// The host on which a database's programs run: `user@host` by ssh, or this one.
+pub fn host(ssh: Option<&str>) -> Result<Host> {
+    ssh.map_or_else(|| Ok(Host::local()), |destination| Ssh::new(destination).map(Host::ssh))
+}
+
 /// A dumper of the database at `url`; `format` is `plain`, `custom` or `directory` for PostgreSQL.
-pub fn dumper(url: &str, format: Option<&str>) -> Result<Arc<dyn Dumper>> {
-    Ok(match parse(url)? {
-        Database::PostgreSql(url) => Arc::new(PgDump::from_url(url)?.format(pg_format(format)?)),
+pub fn dumper(url: &str, format: Option<&str>, host: Host) -> Result<Arc<dyn Dumper>> {
+    let database = parse(url)?;
+    if format.is_some() && !matches!(database, Database::PostgreSql(_)) {
+        return Err(Error::new(ErrorKind::InvalidInput, "this database has one format only")
+            .with_suggestion("leave --format out"));
+    }
+    Ok(match database {
+        Database::PostgreSql(url) => Arc::new(PgDump::from_url(url)?.format(pg_format(format)?).over(host)),
+        Database::MySql(url) => Arc::new(MysqlDump::from_url(url)?.over(host)),
         Database::Sqlite(path) => {
-            if format.is_some() {
-                return Err(Error::new(ErrorKind::InvalidInput, "a SQLite database has one format only")
-                    .with_suggestion("leave --format out"));
-            }
+            local_only(&host)?;
             Arc::new(SqliteDump::new(path))
         }
     })
 }
 
 /// A restorer into the database at `url`.
-pub fn restorer(url: &str) -> Result<Arc<dyn Restorer>> {
+pub fn restorer(url: &str, host: Host) -> Result<Arc<dyn Restorer>> {
     Ok(match parse(url)? {
-        Database::PostgreSql(url) => Arc::new(PgRestore::from_url(url)?),
-        Database::Sqlite(path) => Arc::new(SqliteRestore::new(path)),
+        Database::PostgreSql(url) => Arc::new(PgRestore::from_url(url)?.over(host)),
+        Database::MySql(url) => Arc::new(MysqlRestore::from_url(url)?.over(host)),
+        Database::Sqlite(path) => {
+            local_only(&host)?;
+            Arc::new(SqliteRestore::new(path))
+        }
     })
 }
 
@@ -41,6 +59,14 @@ pub fn compared(comparison: RowComparison) -> &'static str {
         RowComparison::Equal => "as many in each table as the backup recorded",
         _ => "rows not compared: the format does not show them",
     }
+}
+
+fn local_only(host: &Host) -> Result<()> {
+    if host.is_local() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Unsupported, "an SQLite file is read where it lies")
+        .with_suggestion("run this on the host that has the file, or leave --ssh out"))
 }
 
 /// The words that `--format` takes.
@@ -59,6 +85,9 @@ fn parse(url: &str) -> Result<Database<'_>> {
     if url.starts_with("postgresql://") || url.starts_with("postgres://") {
         return Ok(Database::PostgreSql(url));
     }
+    if url.starts_with("mysql://") || url.starts_with("mariadb://") {
+        return Ok(Database::MySql(url));
+    }
     let path = url
         .strip_prefix("sqlite://")
         .or_else(|| url.strip_prefix("sqlite:"))
@@ -67,6 +96,8 @@ fn parse(url: &str) -> Result<Database<'_>> {
         Some(path) if !path.is_empty() => Ok(Database::Sqlite(PathBuf::from(path))),
         // The URL itself is not shown: it may hold a password.
         _ => Err(Error::new(ErrorKind::InvalidInput, "not the URL of a database that can be backed up")
-            .with_suggestion("use postgresql://user@host/database or sqlite:path/to/file")),
+            .with_suggestion(
+                "use postgresql://user@host/database, mysql://user@host/database or sqlite:path/to/file",
+            )),
     }
 }

@@ -212,7 +212,7 @@ impl MysqlDump {
         let client = choose(self.installed.dump().await?, server.version).into_iter().next();
         let client =
             client.ok_or_else(|| Error::new(ErrorKind::ToolNotFound, "no client program can be used"))?;
-        self.check_position(&client, &server)?;
+        self.check_flavour(&client, &server, &facts)?;
         let mut warnings = rights::check(&server, &facts, &self.settings).await?;
         warnings.extend(misfit(&client, server.version));
         warnings.extend(self.moments(&facts));
@@ -249,22 +249,25 @@ impl MysqlDump {
         Ok(())
     }
 
-    fn check_position(&self, client: &Client, server: &Server) -> Result<()> {
-        let asked = self.settings.position == Position::Record;
-        // MariaDB's program asks by a statement that MySQL has not known since then.
-        if asked
-            && client.version.flavour == Flavour::MariaDb
-            && server.version.is_at_least(Flavour::MySql, 8, 4, 0)
-        {
-            return Err(Error::new(
-                ErrorKind::ToolVersion,
-                "the installed program cannot ask this server for its position in the binary log",
-            )
+    /// What MariaDB's program cannot do on a server of MySQL.
+    fn check_flavour(&self, client: &Client, server: &Server, facts: &Facts) -> Result<()> {
+        if client.version.flavour != Flavour::MariaDb || server.version.flavour != Flavour::MySql {
+            return Ok(());
+        }
+        let position = self.settings.position == Position::Record;
+        let message = if facts.generated_columns > 0 && self.settings.has_rows() {
+            // It does not see which they are, and writes values that no server takes back.
+            "the installed program cannot dump the generated columns of this server"
+        } else if position && server.version.is_at_least(Flavour::MySql, 8, 4, 0) {
+            // It asks by a statement that MySQL has not known since then.
+            "the installed program cannot ask this server for its position in the binary log"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::ToolVersion, message)
             .with_context("tool", client.version)
             .with_context("server", server.version)
-            .with_suggestion(Flavour::MySql.install_hint()));
-        }
-        Ok(())
+            .with_suggestion(Flavour::MySql.install_hint()))
     }
 
     /// What is not seen as of the one moment of the dump.

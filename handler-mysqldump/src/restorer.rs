@@ -194,7 +194,8 @@ impl Restorer for MysqlRestore {
             target.tool_version = server.sql.printed;
             target.server_version = server.printed;
             target.exists = facts.is_some();
-            target.tables = facts.map_or(0, |facts| facts.tables);
+            target.tables = facts.as_ref().map_or(0, |facts| facts.tables);
+            target.objects = facts.map_or(0, |facts| facts.objects);
             Ok(target)
         };
         probe.await.map_err(|err: Error| err.with_operation("probe"))

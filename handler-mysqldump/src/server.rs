@@ -49,6 +49,8 @@ pub(crate) struct Facts {
     pub(crate) triggers: u64,
     /// Everything that a dump could collide with.
     pub(crate) objects: u64,
+    /// How many columns are computed by the server.
+    pub(crate) generated_columns: u64,
     /// Tables whose engine has no transactions, with the engine.
     pub(crate) without_transactions: Vec<(String, String)>,
 }
@@ -201,7 +203,9 @@ impl Server {
                 [kind, views, triggers] if kind == "views" => {
                     (facts.views, facts.triggers) = (number(views)?, number(triggers)?);
                 }
-                [kind, others, _] if kind == "others" => facts.objects = number(others)?,
+                [kind, others, generated] if kind == "others" => {
+                    (facts.objects, facts.generated_columns) = (number(others)?, number(generated)?);
+                }
                 _ => return Err(rows::unreadable()),
             }
         }
@@ -218,7 +222,8 @@ SELECT 'tables', COUNT(*), COALESCE(SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDE
 SELECT 'views', COUNT(*), (SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE())
   FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE();
 SELECT 'others', (SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE())
-  + (SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()), '';
+  + (SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()),
+  (SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COALESCE(GENERATION_EXPRESSION, '') <> '');
 SELECT 'plain', t.TABLE_NAME, t.ENGINE FROM information_schema.TABLES t
   JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE
   WHERE t.TABLE_SCHEMA = DATABASE() AND COALESCE(e.TRANSACTIONS, 'NO') <> 'YES' AND t.TABLE_TYPE <> 'SEQUENCE'

@@ -93,6 +93,12 @@ const RULES: &[Rule] = &[
     ),
     numbered(&[1053, 1927, 3169], Unavailable, "the server ended the session", AGAIN),
     numbered(&[3159], ConnectionFailed, "the server takes encrypted connections alone", TLS),
+    worded(
+        &["TLS/SSL error", "when dumping table"],
+        Unavailable,
+        "the connection to the server was lost",
+        AGAIN,
+    ),
     numbered(&[2026], ConnectionFailed, "the TLS connection failed", TLS),
     worded(&["TLS/SSL error"], ConnectionFailed, "the TLS connection failed", TLS),
     numbered(&[2005], ConnectionFailed, "the server's host name cannot be resolved", "check the host's name"),
@@ -360,6 +366,10 @@ mod tests {
                 InvalidInput,
             ),
             ("ERROR 2006 (HY000) at line 9: MySQL server has gone away", Unavailable),
+            (
+                "mariadb-dump: Error 2026: TLS/SSL error: unexpected eof while reading when dumping table `t` at row: 3",
+                Unavailable,
+            ),
             ("ERROR 1064 (42000) at line 3: You have an error in your SQL syntax", ToolFailed),
             ("mysqldump: Error: Binlogging on server not active", Unsupported),
         ] {

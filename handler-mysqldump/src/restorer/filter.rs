@@ -13,7 +13,7 @@ use crate::format::Definers;
 mod definer;
 mod section;
 
-use definer::without_definer;
+use definer::{quoted, without_definer};
 use section::Sections;
 
 /// The start of a line that is looked at, in bytes; longer lines hold rows.
@@ -22,10 +22,15 @@ const CANDIDATE_BYTES: usize = 4096;
 /// MariaDB's command to its own client, which other clients take for an error.
 const SANDBOX: &[u8] = b"enable the sandbox mode";
 
+/// What stands before the name of the database that was dumped.
+const ALTER: &[u8] = b"ALTER DATABASE ";
+
 /// Changes a dump as it passes, line by line; line numbers stay.
 ///
 /// - MariaDB's sandbox line is left out: this client is run in binary mode, in which it obeys no commands anyway;
 /// - `USE` and `CREATE DATABASE` are refused: such a dump would write into other databases than the target;
+/// - `ALTER DATABASE`, which surrounds routines that were made under another collation, is made to mean the target: it
+///   names the database that was dumped, which may be there too;
 /// - definers are left out where that was asked for;
 /// - everything but the chosen tables is left out where some were chosen.
 ///
@@ -168,6 +173,14 @@ impl ScriptFilter {
             && !sections.passes(head, self.in_program || head.starts_with(b"DELIMITER "))
         {
             return self.drop(&held, out);
+        }
+        if let Some(rest) = held.strip_prefix(ALTER).filter(|_| !self.in_program)
+            && let Some(tail) = quoted(rest).and_then(|name| rest.get(name..))
+        {
+            out.extend_from_slice(ALTER.trim_ascii_end());
+            out.extend_from_slice(tail);
+            self.line = Line::Pass;
+            return Ok(());
         }
         let is_definer_line = first == b'/' || (program_head && first == b'C');
         if self.definers == Definers::Strip

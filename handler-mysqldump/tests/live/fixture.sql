@@ -19,7 +19,7 @@ INSERT INTO orders (net, note, mood, flags, raw, doc, day, bits, place, ratio, w
 DROP TABLE digits;
 CREATE TABLE `Q`` t; --" .x` (`select` int, `a b` text, `c``d` int DEFAULT 3) ENGINE=InnoDB;
 INSERT INTO `Q`` t; --" .x` VALUES (1, 'x', 1), (2, 'y', 2);
-CREATE TABLE texts (line text) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE texts (line text);
 INSERT INTO texts VALUES ('BEGIN;'), ('COMMIT;'), ('DELIMITER ;'), ('-- Dump completed'), ('/*!50003 x */'), ('');
 CREATE TABLE child (x bigint, FOREIGN KEY (x) REFERENCES orders (id) ON DELETE CASCADE);
 INSERT INTO child VALUES (1), (2);

@@ -82,8 +82,9 @@ impl Server {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let dump = String::from_utf8(output.stdout).unwrap();
-        let lines =
-            dump.lines().filter(|line| !line.starts_with("-- Host:") && !line.starts_with("-- Dumping"));
+        let lines = dump.lines().filter(|line| {
+            !["-- Host:", "-- Dumping", "ALTER DATABASE "].iter().any(|start| line.starts_with(start))
+        });
         lines.collect::<Vec<_>>().join("\n")
     }
 

@@ -71,6 +71,15 @@ fn only_definers_of_definitions_are_stripped() {
 }
 
 #[test]
+fn the_dumped_database_is_never_altered() {
+    let dump = "ALTER DATABASE `so``urce` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ;\nDELIMITER ;;\nALTER DATABASE `x` y ;;\n";
+    let passed = run(Definers::Require, &[], dump, 9).unwrap();
+    let expected =
+        "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ;\nDELIMITER ;;\nALTER DATABASE `x` y ;;\n";
+    assert_eq!(passed, expected);
+}
+
+#[test]
 fn chosen_tables_come_with_their_rows_and_triggers_and_the_settings() {
     let one = run(Definers::Require, &["orders"], DUMP, 11).unwrap();
     for kept in [
