@@ -141,7 +141,7 @@ impl Inspector {
     /// checked), `directory` packed as tar and `tar` (every entry, to the end), and `database` of `sqlite`
     /// (start, and the length that it states); of `mysql` and `mariadb`, `plain` (what `mysqldump` and
     /// `mariadb-dump` write: every statement is scanned, the end mark required, the position in the binary log
-    /// taken). Any other format passes unseen.
+    /// taken) and `databases` (the same for several). Any other format passes unseen.
     ///
     /// Names of a dump that is not in UTF-8 are shown with `\xNN` for what is not ASCII.
     #[must_use]

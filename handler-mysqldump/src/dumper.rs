@@ -86,6 +86,15 @@ impl MysqlDump {
         self
     }
 
+    /// Dumps another database of the server too, into the same backup and as of the same moment.
+    ///
+    /// Such a backup is restored under the databases' own names. Tables cannot be chosen in it.
+    #[must_use]
+    pub fn also(mut self, database: impl Into<String>) -> Self {
+        self.settings.also.push(database.into());
+        self
+    }
+
     /// Leaves out this table or view.
     #[must_use]
     pub fn ignore_table(mut self, name: impl Into<String>) -> Self {
@@ -216,6 +225,15 @@ impl MysqlDump {
         let mut warnings = rights::check(&server, &facts, &self.settings).await?;
         warnings.extend(misfit(&client, server.version));
         warnings.extend(self.moments(&facts));
+        let mut size_bytes = facts.size_bytes;
+        for name in &self.settings.also {
+            let server = server.at(name);
+            let facts = server.facts().await?;
+            self.check_flavour(&client, &server, &facts)?;
+            warnings.extend(rights::check(&server, &facts, &self.settings).await?);
+            warnings.extend(self.moments(&facts));
+            size_bytes = size_bytes.saturating_add(facts.size_bytes);
+        }
 
         let mut source = SourceInfo::new(self.config.database());
         source.location = command::location(&self.config, &self.installed.host);
@@ -223,7 +241,7 @@ impl MysqlDump {
         source.tool = name.unwrap_or_default();
         source.tool_version.clone_from(&client.printed);
         source.server_version.clone_from(&server.printed);
-        source.size_bytes = Some(facts.size_bytes);
+        source.size_bytes = Some(size_bytes);
         source.encoding = Some(facts.encoding());
         Ok(Prepared { source, client, server, warnings })
     }
@@ -240,6 +258,19 @@ impl MysqlDump {
         }
         if settings.conditions.values().any(|condition| condition.trim().is_empty()) {
             return Err(invalid("a condition on rows is empty"));
+        }
+        if !settings.also.is_empty() {
+            let chosen = [&settings.tables, &settings.ignored, &settings.without_rows];
+            if !settings.conditions.is_empty() || chosen.into_iter().any(|tables| !tables.is_empty()) {
+                return Err(invalid("tables are chosen in a dump of several databases")
+                    .with_suggestion("back up each database for itself"));
+            }
+            let mut names: Vec<&str> = settings.also.iter().map(String::as_str).collect();
+            names.push(self.config.database());
+            names.sort_unstable();
+            if names.windows(2).any(|pair| pair.first() == pair.last()) || names.contains(&"") {
+                return Err(invalid("a database is named twice, or by an empty text"));
+            }
         }
         let rest = settings.tables.iter().filter(|table| !settings.conditions.contains_key(*table));
         if !settings.tables.is_empty() && rest.count() == 0 {
@@ -342,7 +373,7 @@ struct Prepared {
 #[async_trait]
 impl Dumper for MysqlDump {
     fn info(&self) -> DumperInfo {
-        format::info()
+        format::info(if self.settings.also.is_empty() { format::PLAIN } else { format::DATABASES })
     }
 
     async fn probe(&self) -> Result<SourceInfo> {

@@ -10,8 +10,11 @@ pub(crate) const MARIADB: &str = "mariadb";
 /// SQL text of one database, without its name.
 pub(crate) const PLAIN: &str = "plain";
 
-pub(crate) fn info() -> DumperInfo {
-    DumperInfo::new(ENGINE, PLAIN, "sql")
+/// SQL text of several databases, which makes them by their names.
+pub(crate) const DATABASES: &str = "databases";
+
+pub(crate) fn info(format: &str) -> DumperInfo {
+    DumperInfo::new(ENGINE, format, "sql")
 }
 
 /// Which part of the database is dumped.

@@ -12,7 +12,7 @@ use crate::{
     command,
     config::MysqlConfig,
     dumper::MysqlDump,
-    format::{Definers, ENGINE, MARIADB, PLAIN},
+    format::{DATABASES, Definers, ENGINE, MARIADB, PLAIN},
     scratch::{MysqlScratch, TemporaryDatabase},
     server::{Facts, Server},
     version::{Installed, Version},
@@ -22,8 +22,11 @@ mod count;
 mod definers;
 mod filter;
 mod run;
+mod several;
 mod swap;
 mod target;
+
+pub(crate) use target::is_marked;
 
 /// How long the client may take nothing and say nothing, unless said otherwise: it may build a large index.
 const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
@@ -40,6 +43,9 @@ const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 /// - A database that is to be [replaced](OnExisting::Replace) stays as it is while the restore is built beside it,
 ///   as `<name>_restoring_<random>`. Then all tables change places in one statement, and views, triggers,
 ///   routines and events are made anew from the restored ones. When that fails, the old ones are put back.
+///
+/// A backup of [several databases](crate::MysqlDump::also) is restored under their own names, none of which may be there;
+/// the one that the configuration names plays no part.
 ///
 /// A restore whose future is dropped removes what it had begun, in the background and as far as it can.
 ///
@@ -153,6 +159,19 @@ impl MysqlRestore {
         }
         let (server, facts) = self.look().await?;
         let mut warnings = Vec::new();
+        if options.format == DATABASES {
+            if options.on_existing != OnExisting::Refuse {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "several databases cannot be replaced at once",
+                )
+                .with_suggestion("restore them into a server that has none of them"));
+            }
+            let run = run::Run { settings: self, server: &server };
+            let mut outcome = RestoreOutcome::new(several::restore(&run, body, &mut warnings).await?);
+            outcome.warnings = warnings;
+            return Ok(outcome);
+        }
         if let Some(source) = options.source_version.as_deref().and_then(Version::of_server)
             && source.flavour != server.version.flavour
         {
@@ -181,7 +200,7 @@ impl MysqlRestore {
 #[async_trait]
 impl Restorer for MysqlRestore {
     fn supports(&self, engine: &str, format: &str) -> bool {
-        matches!(engine, ENGINE | MARIADB) && format == PLAIN
+        matches!(engine, ENGINE | MARIADB) && matches!(format, PLAIN | DATABASES)
     }
 
     async fn probe(&self) -> Result<TargetInfo> {

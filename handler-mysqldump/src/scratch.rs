@@ -7,6 +7,7 @@ use backup_core::{Inventory, Restorer, Result, Scratch};
 
 use crate::{
     MysqlRestore,
+    restorer::is_marked,
     server::{Server, quote_identifier},
 };
 
@@ -45,18 +46,25 @@ pub(crate) struct TemporaryDatabase {
     name: String,
     /// Makes it anew where it was there before, and empty.
     again: Option<String>,
+    /// It is only touched where it has this restore's mark.
+    token: Option<String>,
     armed: bool,
 }
 
 impl TemporaryDatabase {
     /// A database that was not there before.
     pub(crate) fn new(server: Server, name: String) -> Self {
-        Self { server, name, again: None, armed: true }
+        Self { server, name, again: None, token: None, armed: true }
     }
 
     /// A database that was there before, and empty; `clauses` are those of its character set.
     pub(crate) fn emptied(server: Server, name: String, clauses: String) -> Self {
-        Self { server, name, again: Some(clauses), armed: true }
+        Self { server, name, again: Some(clauses), token: None, armed: true }
+    }
+
+    /// A database that may have been there before: it is dropped only where it has a mark with this token.
+    pub(crate) fn marked(server: Server, name: String, token: String) -> Self {
+        Self { server, name, again: None, token: Some(token), armed: true }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -74,13 +82,18 @@ impl TemporaryDatabase {
     ///
     /// A dropped call drops the database as a drop of `self` does.
     pub(crate) async fn close(mut self) -> Result<()> {
-        remove(&self.server, &self.name, self.again.as_deref()).await?;
+        remove(&self.server, &self.name, self.again.as_deref(), self.token.as_deref()).await?;
         self.armed = false;
         Ok(())
     }
 }
 
-async fn remove(server: &Server, name: &str, again: Option<&str>) -> Result<()> {
+async fn remove(server: &Server, name: &str, again: Option<&str>, token: Option<&str>) -> Result<()> {
+    if let Some(token) = token
+        && !is_marked(server, name, token).await?
+    {
+        return Ok(());
+    }
     let name = quote_identifier(name);
     // Constraints of other databases would hold its tables back.
     let mut sql = format!("SET SESSION foreign_key_checks = 0;\nDROP DATABASE IF EXISTS {name};\n");
@@ -95,13 +108,14 @@ impl Drop for TemporaryDatabase {
         if !self.armed {
             return;
         }
-        let (server, name, again) = (self.server.clone(), self.name.clone(), self.again.clone());
+        let (server, name) = (self.server.clone(), self.name.clone());
+        let (again, token) = (self.again.clone(), self.token.clone());
         let (done, finished) = mpsc::channel();
         // A runtime of its own: this one may be the current one, or shutting down.
         let thread = std::thread::Builder::new().name("backup-my-drop".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let dropped = match runtime {
-                Ok(runtime) => runtime.block_on(remove(&server, &name, again.as_deref())),
+                Ok(runtime) => runtime.block_on(remove(&server, &name, again.as_deref(), token.as_deref())),
                 Err(err) => Err(err.into()),
             };
             if let Err(err) = dropped {

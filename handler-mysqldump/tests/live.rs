@@ -19,6 +19,8 @@ mod rights;
 mod round_trip;
 #[path = "live/server.rs"]
 mod server;
+#[path = "live/several.rs"]
+mod several;
 #[path = "live/ssh.rs"]
 mod ssh;
 #[path = "live/targets.rs"]

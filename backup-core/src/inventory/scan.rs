@@ -26,7 +26,7 @@ pub(super) fn inspector(engine: &str, format: &str) -> Inspector {
         ("postgresql", "globals") => Inspector::new(|outcome| Box::new(postgresql::Plain::cluster(outcome))),
         ("postgresql", "custom") => Inspector::new(|outcome| Box::new(archive::Custom::new(outcome))),
         ("postgresql", "directory" | "tar") => Inspector::new(|outcome| Box::new(archive::Tar::new(outcome))),
-        ("mysql" | "mariadb", "plain") => mysql::Plain::inspector(),
+        ("mysql" | "mariadb", "plain" | "databases") => mysql::Plain::inspector(),
         ("sqlite", "database") => Inspector::new(|outcome| Box::new(sqlite::Database::new(outcome))),
         _ => Inspector::blind(),
     }

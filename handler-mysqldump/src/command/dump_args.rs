@@ -13,6 +13,8 @@ use crate::{
 /// What a dump holds and how it is made.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DumpSettings {
+    /// Further databases.
+    pub(crate) also: Vec<String>,
     pub(crate) tables: Vec<String>,
     pub(crate) ignored: Vec<String>,
     pub(crate) without_rows: Vec<String>,
@@ -118,7 +120,11 @@ impl DumpSettings {
                 let elsewhere = self.conditions.keys();
                 let ignored = self.ignored.iter().chain(elsewhere);
                 args.extend(ignored.map(|table| format!("--ignore-table={database}.{table}")));
+                if !self.also.is_empty() {
+                    args.push("--databases".to_owned());
+                }
                 args.extend(["--".to_owned(), database.to_owned()]);
+                args.extend(self.also.iter().cloned());
                 args.extend(
                     self.tables.iter().filter(|table| !self.conditions.contains_key(*table)).cloned(),
                 );

@@ -19,6 +19,17 @@ const TABLES: &str = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TAB
 ///
 /// Cancel-safe.
 pub(super) async fn rows(server: &Server) -> Result<Inventory> {
+    let tables = tables(server).await?.into_iter();
+    let named = tables.map(|(name, rows)| TableInventory::new(qualified_name([name.as_str()]), rows, 0));
+    Ok(Inventory::new(named.collect()))
+}
+
+/// Every table, by its bare name, with its rows.
+///
+/// # Cancel safety
+///
+/// Cancel-safe.
+pub(super) async fn tables(server: &Server) -> Result<Vec<(String, u64)>> {
     let names = server.ask(TABLES, QUESTION_LIMIT).await?;
     let names: Vec<String> = names.iter().filter_map(|row| row.first().cloned()).collect();
     let mut questions = String::new();
@@ -27,9 +38,6 @@ pub(super) async fn rows(server: &Server) -> Result<Inventory> {
         let _written = writeln!(questions, "SELECT COUNT(*) FROM {};", quote_identifier(name));
     }
     let counts = server.ask(&questions, LIMIT).await?;
-    let tables = names.iter().enumerate().map(|(index, name)| {
-        let rows = number(counts.cell(index, 0)?)?;
-        Ok(TableInventory::new(qualified_name([name.as_str()]), rows, 0))
-    });
-    Ok(Inventory::new(tables.collect::<Result<_>>()?))
+    let counted = names.into_iter().enumerate();
+    counted.map(|(index, name)| Ok((name, number(counts.cell(index, 0)?)?))).collect()
 }

@@ -10,9 +10,11 @@ use bytes::{Bytes, BytesMut};
 
 use crate::format::Definers;
 
+mod databases;
 mod definer;
 mod section;
 
+pub(super) use databases::{Begun, Databases};
 use definer::{quoted, without_definer};
 use section::Sections;
 
@@ -28,7 +30,8 @@ const ALTER: &[u8] = b"ALTER DATABASE ";
 /// Changes a dump as it passes, line by line; line numbers stay.
 ///
 /// - MariaDB's sandbox line is left out: this client is run in binary mode, in which it obeys no commands anyway;
-/// - `USE` and `CREATE DATABASE` are refused: such a dump would write into other databases than the target;
+/// - `USE` and `CREATE DATABASE` are refused, or [watched](Databases) in a dump of several databases: else such a dump
+///   would write into other databases than the target;
 /// - `ALTER DATABASE`, which surrounds routines that were made under another collation, is made to mean the target: it
 ///   names the database that was dumped, which may be there too;
 /// - definers are left out where that was asked for;
@@ -39,6 +42,7 @@ const ALTER: &[u8] = b"ALTER DATABASE ";
 pub(super) struct ScriptFilter {
     definers: Definers,
     sections: Option<Sections>,
+    databases: Option<Databases>,
     /// The current line's start, until it is known what the line is.
     held: Vec<u8>,
     line: Line,
@@ -66,6 +70,7 @@ impl ScriptFilter {
         Self {
             definers,
             sections: (!tables.is_empty()).then(|| Sections::new(tables)),
+            databases: None,
             held: Vec::new(),
             line: Line::Undecided,
             number: 1,
@@ -74,6 +79,12 @@ impl ScriptFilter {
             longest: Arc::default(),
             length: 0,
         }
+    }
+
+    /// Lets the dump make its databases by itself.
+    pub(super) fn with_databases(mut self, databases: Databases) -> Self {
+        self.databases = Some(databases);
+        self
     }
 
     /// Tells the length of the longest line so far, in bytes, also when the filter is gone.
@@ -156,6 +167,12 @@ impl ScriptFilter {
             (self.in_program, self.program_head) = (true, true);
         } else if is_first && first == b'/' && memchr::memmem::find(head, SANDBOX).is_some() {
             return self.drop(&held, out);
+        } else if let Some(databases) = &mut self.databases
+            && let Some(line) = databases.line(&held, self.number)?
+        {
+            out.extend_from_slice(&line);
+            self.line = Line::Pass;
+            return Ok(());
         } else if starts_with_any(
             head,
             &[b"USE `", b"CREATE DATABASE ", b"DROP DATABASE ", b"/*!40000 DROP DATABASE "],
@@ -174,7 +191,7 @@ impl ScriptFilter {
         {
             return self.drop(&held, out);
         }
-        if let Some(rest) = held.strip_prefix(ALTER).filter(|_| !self.in_program)
+        if let Some(rest) = held.strip_prefix(ALTER).filter(|_| !self.in_program && self.databases.is_none())
             && let Some(tail) = quoted(rest).and_then(|name| rest.get(name..))
         {
             out.extend_from_slice(ALTER.trim_ascii_end());

@@ -38,7 +38,26 @@ impl Run<'_> {
         body: ByteStream,
         last: &str,
     ) -> Result<()> {
-        let args = SQL_ARGS.iter().map(|arg| (*arg).to_owned()).chain([format!("--database={database}")]);
+        let filter = ScriptFilter::new(self.settings.definers, &self.settings.tables);
+        let last = last.to_owned();
+        self.filtered(Some(database), filter, first, body, move || last).await
+    }
+
+    /// The same with a filter of one's own, and the last statements made when the body has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`restore`](Self::restore).
+    pub(super) async fn filtered(
+        &self,
+        database: Option<&str>,
+        filter: ScriptFilter,
+        first: &str,
+        body: ByteStream,
+        last: impl FnOnce() -> String + Send + 'static,
+    ) -> Result<()> {
+        let place = database.map(|name| format!("--database={name}"));
+        let args = SQL_ARGS.iter().map(|arg| (*arg).to_owned()).chain(place);
         let tool = command::client("mysql", &self.server.sql, &self.server.host, &self.settings.config, args)
             .await?
             .idle_timeout(self.settings.idle_timeout);
@@ -46,13 +65,14 @@ impl Run<'_> {
             Some(limit) => tool.total_timeout(limit),
             None => tool,
         };
-        let filter = ScriptFilter::new(self.settings.definers, &self.settings.tables);
         let longest = filter.longest_line();
         let first = Bytes::from(first.to_owned());
         // On a line of its own, after what the dump may have left unfinished; whatever it left as delimiter.
-        let last = Bytes::from(format!("\n{last}SELECT '{DONE}';\n"));
+        let last = move || format!("\n{}SELECT '{DONE}';\n", last());
         let fed = tool.feed(filtered(body, filter, first, last), OUTPUT_LIMIT).await;
-        let output = match fed.map_err(|err| classify(err).with_context("database", database)) {
+        let output = match fed
+            .map_err(|err| classify(err).with_context("database", database.unwrap_or("(several)")))
+        {
             Ok(output) => output,
             Err(err) => return Err(self.explained(err, longest.load(Ordering::Relaxed)).await),
         };
@@ -90,7 +110,12 @@ fn too_large(longest: u64, limit: u64) -> Error {
 }
 
 /// `first`, the body without what must not be run, then `last`, once the body has ended cleanly.
-fn filtered(body: ByteStream, filter: ScriptFilter, first: Bytes, last: Bytes) -> ByteStream {
+fn filtered(
+    body: ByteStream,
+    filter: ScriptFilter,
+    first: Bytes,
+    last: impl FnOnce() -> String + Send + 'static,
+) -> ByteStream {
     let state = Some((body, filter, last));
     let rest = futures::stream::unfold(state, |state| async move {
         let (mut body, mut filter, last) = state?;
@@ -100,7 +125,7 @@ fn filtered(body: ByteStream, filter: ScriptFilter, first: Bytes, last: Bytes) -
                 Err(err) => Some((Err(err), None)),
             },
             Some(Err(err)) => Some((Err(err), None)),
-            None => Some((filter.finish().map(|held| [held, last].concat().into()), None)),
+            None => Some((filter.finish().map(|held| [&held, last().as_bytes()].concat().into()), None)),
         }
     });
     ByteStream::new(futures::stream::once(async move { Ok(first) }).chain(rest))

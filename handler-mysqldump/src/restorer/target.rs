@@ -7,7 +7,7 @@ use backup_core::{ByteStream, Error, ErrorKind, Inventory, Result};
 use super::{count, definers, run::Run};
 use crate::{
     scratch::TemporaryDatabase,
-    server::{Facts, QUESTION_LIMIT, Server, quote_identifier},
+    server::{Facts, QUESTION_LIMIT, Server, quote_identifier, quote_literal},
 };
 
 /// The table that says that a restore has not ended.
@@ -18,6 +18,41 @@ const NAME_LETTERS: usize = 64;
 
 /// The longest that making or dropping a database may take.
 const CHANGE_LIMIT: Duration = Duration::from_secs(600);
+
+/// The statement that marks a database as one that is being restored; `token` says by whom.
+pub(super) fn marker(token: &str) -> String {
+    let table = quote_identifier(UNFINISHED);
+    format!("CREATE TABLE {table} (since timestamp DEFAULT CURRENT_TIMESTAMP) COMMENT '{token}';\n")
+}
+
+/// The statement that takes the mark away.
+pub(super) fn unmark(database: &str) -> String {
+    format!("DROP TABLE {}.{};\n", quote_identifier(database), quote_identifier(UNFINISHED))
+}
+
+/// Whether a database has the mark of this restore.
+///
+/// # Cancel safety
+///
+/// Cancel-safe.
+pub(crate) async fn is_marked(server: &Server, database: &str, token: &str) -> Result<bool> {
+    let question = format!(
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = '{UNFINISHED}' \
+         AND TABLE_COMMENT = {};\n",
+        quote_literal(database),
+        quote_literal(token)
+    );
+    Ok(server.run(None, &question, QUESTION_LIMIT).await?.cell(0, 0)? == "1")
+}
+
+/// A word that no other restore has.
+pub(super) fn token() -> Result<String> {
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).map_err(|err| {
+        Error::new(ErrorKind::Unexpected, "the system has no random numbers").with_source(err)
+    })?;
+    Ok(hex::encode(random))
+}
 
 /// The refusal of a target that holds something.
 pub(super) async fn not_empty(server: &Server, facts: &Facts) -> Error {
@@ -75,10 +110,7 @@ pub(super) async fn fill_made(
     body: ByteStream,
     warnings: &mut Vec<String>,
 ) -> Result<Inventory> {
-    let marker = quote_identifier(UNFINISHED);
-    let first = format!("CREATE TABLE {marker} (since timestamp DEFAULT CURRENT_TIMESTAMP);\n");
-    let last = format!("DROP TABLE {marker};\n");
-    run.restore(name, &first, body, &last).await?;
+    run.restore(name, &marker(&token()?), body, &unmark(name)).await?;
     let server = run.server.at(name);
     definers::check(&server, run.settings.definers, warnings).await?;
     count::rows(&server).await
@@ -149,11 +181,8 @@ pub(super) async fn drop_after(database: TemporaryDatabase, err: Error) -> Error
 
 /// `<name>_<purpose>_<random>`, shortened to what a server takes.
 pub(super) fn name_beside(name: &str, purpose: &str) -> Result<String> {
-    let mut random = [0_u8; 4];
-    getrandom::fill(&mut random).map_err(|err| {
-        Error::new(ErrorKind::Unexpected, "the system has no random numbers").with_source(err)
-    })?;
-    let suffix = format!("_{purpose}_{}", hex::encode(random));
+    let random = token()?;
+    let suffix = format!("_{purpose}_{}", random.get(..8).unwrap_or(&random));
     let head: String = name.chars().take(NAME_LETTERS.saturating_sub(suffix.len())).collect();
     Ok(head + &suffix)
 }
