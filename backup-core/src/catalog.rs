@@ -9,16 +9,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, ErrorKind, Result,
     manifest::{BackupRef, Kind, MAX_MANIFEST_BYTES, Manifest},
-    verify::Evidence,
 };
 
 mod annotation;
 mod find;
 mod json;
+mod standing;
 mod store;
 pub use annotation::{Annotation, Note};
 pub use find::find;
 pub use json::JsonCatalog;
+pub use standing::Standing;
 pub use store::StoreCatalog;
 
 /// Knows the backups.
@@ -127,25 +128,6 @@ impl Entry {
         // Of two records of the same millisecond the one that keeps the backup, or doubts it, counts as the later.
         annotations.sort_by_key(|annotation| (annotation.at, annotation.note.is_cautious()));
         Self { manifest, annotations }
-    }
-
-    /// The newest evidence of the deepest level that passed after the last failure.
-    ///
-    /// A verification whose record this version cannot read counts as a failure unless it says that it passed.
-    #[must_use]
-    pub fn proven(&self) -> Option<&Evidence> {
-        let mut best: Option<&Evidence> = None;
-        for annotation in &self.annotations {
-            match &annotation.note {
-                Note::Verified(found) if found.passed() => {
-                    best = best.filter(|best| best.level > found.level).or(Some(found));
-                }
-                Note::Verified(_) => best = None,
-                Note::Other(_) if annotation.note.is_failure() => best = None,
-                _ => {}
-            }
-        }
-        best
     }
 
     /// Whether it must not be deleted: held, and not released since.

@@ -134,7 +134,7 @@ impl ErrorKind {
         Some(match self {
             Self::InvalidInput | Self::Unexpected | Self::ToolFailed => return None,
             Self::Cancelled => "run it again when nothing interrupts it",
-            Self::NotConfirmed => "look at the dry run, then confirm",
+            Self::NotConfirmed => "make sure that it is what you want, then confirm",
             Self::NotFound => "list the backups to see which exist",
             Self::AlreadyExists => "choose another name; nothing is ever overwritten",
             Self::TargetNotEmpty => {

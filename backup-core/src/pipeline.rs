@@ -16,11 +16,13 @@ mod backup;
 mod claim;
 mod delete;
 mod meter;
+mod orphans;
 mod restore;
 mod verify;
 
 pub use backup::{BackupReport, BackupRequest, SpaceCheck};
 pub use delete::Confirmation;
+pub use orphans::Orphans;
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};
 pub use verify::VerifyReport;
 
@@ -225,16 +227,7 @@ impl Pipeline {
     /// Cancel-safe.
     pub async fn entry(&self, backup: &BackupRef) -> Result<Entry> {
         match self.catalog.get(backup).await {
-            Err(err) if err.kind() == ErrorKind::NotFound => {
-                let leftovers = claim::objects_of(&*self.store, backup).await?;
-                let Some(object) = leftovers.first() else { return Err(err) };
-                Err(Error::new(ErrorKind::NotFound, "there is no such backup: an object without manifest is no backup")
-                    .with_context("backup", backup)
-                    .with_context("object", &object.key)
-                    .with_suggestion(
-                        "a backup is under way or was cut off; choose another, and let a sweep remove the remains",
-                    ))
-            }
+            Err(err) if err.kind() == ErrorKind::NotFound => Err(self.not_found(backup, err).await?),
             entry => entry,
         }
     }
@@ -263,8 +256,18 @@ impl Pipeline {
                 Ok(report)
             }
             Err(err) => {
-                let err = err.with_operation(operation.name());
-                tracing::error!(operation = operation.name(), code = err.code(), "{err}");
+                let mut err = err.with_operation(operation.name());
+                if let Some(backup) = backup
+                    && !err.context().any(|(key, _)| key == "backup")
+                {
+                    err = err.with_context("backup", backup);
+                }
+                if err.kind().is_refusal() {
+                    // An answer to the caller, and nothing that needs anybody else's look.
+                    tracing::info!(operation = operation.name(), code = err.code(), "refused: {err}");
+                } else {
+                    tracing::error!(operation = operation.name(), code = err.code(), "{err}");
+                }
                 self.emit(&Event::Failed { operation, backup, error: &err });
                 Err(err)
             }

@@ -307,13 +307,28 @@ pub struct SweepReport {
     pub removed: u64,
     /// How many bytes they held.
     pub freed_bytes: u64,
+    /// How many more are younger than the grace, and stay: leftovers, or uploads and backups under way.
+    #[serde(default)]
+    pub too_young: u64,
+    /// When the first of those is old enough.
+    #[serde(default)]
+    pub next_at: Option<DateTime<Utc>>,
 }
 
 impl SweepReport {
     /// Describes a sweep.
     #[must_use]
     pub fn new(removed: u64, freed_bytes: u64) -> Self {
-        Self { removed, freed_bytes }
+        Self { removed, freed_bytes, ..Self::default() }
+    }
+
+    /// Counts one that is too young, until `old_enough_at`.
+    pub fn keep(&mut self, old_enough_at: Option<DateTime<Utc>>) {
+        self.too_young += 1;
+        self.next_at = match (self.next_at, old_enough_at) {
+            (Some(known), Some(new)) => Some(known.min(new)),
+            (known, new) => known.or(new),
+        };
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{fs::TryLockError, io, time::Duration};
 
 use backup_core::{Clock, Result, SystemClock, store::SweepReport};
+use chrono::TimeDelta;
 
 use crate::{
     dir::{Dir, Stat},
@@ -20,9 +21,15 @@ pub(crate) fn sweep(root: &Root, grace: Duration) -> Result<SweepReport> {
     walk(root, "", |entry| {
         if let Entry::Hidden { dir, folder, name, stat } = entry
             && is_temp_name(name)
-            && is_older(stat, grace)
-            && remove(dir, name).map_err(|err| error::io_at(&root.full(folder).join(name), err))?
         {
+            if !is_older(stat, grace) {
+                let grace = TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
+                report.keep(stat.modified.checked_add_signed(grace));
+                return Ok(Go::On);
+            }
+            if !remove(dir, name).map_err(|err| error::io_at(&root.full(folder).join(name), err))? {
+                return Ok(Go::On);
+            }
             report.removed += 1;
             report.freed_bytes += stat.size;
             if emptied.last().is_none_or(|last| last != folder) {

@@ -3,6 +3,9 @@ use futures::StreamExt;
 use super::{Catalog, Entry, Filter};
 use crate::{BackupId, BackupRef, Error, ErrorKind, Result};
 
+/// In how many letters two ids differ at most that are taken for one another.
+const NEAR: usize = 3;
+
 /// Looks up the backup that somebody named on a command line: `environment/database/id`, or just `id`.
 ///
 /// A damaged entry does not stand in the way of finding another one.
@@ -24,11 +27,17 @@ pub async fn find(catalog: &(impl Catalog + ?Sized), text: &str) -> Result<Entry
     let id = BackupId::parse(text)?;
     let mut found: Vec<Entry> = Vec::new();
     let mut damaged = None;
+    let mut near: Option<(usize, BackupRef)> = None;
     let mut entries = catalog.list(&Filter::all());
     while let Some(entry) = entries.next().await {
         match entry {
             Ok(entry) if entry.manifest.id == id => found.push(entry),
-            Ok(_) => {}
+            Ok(entry) => {
+                let distance = distance(id.as_str(), entry.manifest.id.as_str());
+                if distance <= NEAR && near.as_ref().is_none_or(|(least, _)| distance < *least) {
+                    near = Some((distance, entry.manifest.backup_ref()));
+                }
+            }
             Err(err) if !matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
                 return Err(err);
             }
@@ -39,7 +48,13 @@ pub async fn find(catalog: &(impl Catalog + ?Sized), text: &str) -> Result<Entry
     match (found.pop(), damaged) {
         (Some(entry), None) if found.is_empty() => Ok(entry),
         (None, Some(err)) => Err(err),
-        (None, None) => Err(Error::new(ErrorKind::NotFound, "no such backup").with_context("id", id)),
+        (None, None) => {
+            let err = Error::new(ErrorKind::NotFound, "no such backup").with_context("id", id);
+            Err(match near {
+                Some((_, near)) => err.with_suggestion(format!("did you mean {near}?")),
+                None => err,
+            })
+        }
         (Some(last), damaged) => {
             found.push(last);
             let mut err =
@@ -66,4 +81,38 @@ fn names(err: &Error, id: &BackupId) -> bool {
             .split(|character: char| !u8::try_from(character).is_ok_and(is_name))
             .any(|word| word == id.as_str())
     })
+}
+
+/// How many letters have to be added, left out or changed to make one text of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.bytes().enumerate() {
+        let mut left = at + 1;
+        let mut next = vec![left];
+        for (diagonal, (above, second)) in row.iter().zip(row.iter().skip(1).zip(other.bytes())) {
+            left = (diagonal + usize::from(letter != second)).min(above + 1).min(left + 1);
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn distances_count_single_letters() {
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("", "ab", 2),
+            ("abc", "abc", 0),
+            ("abc", "abd", 1),
+            ("abc", "bc", 1),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!((distance(one, other), distance(other, one)), (expected, expected), "{one} {other}");
+        }
+    }
 }

@@ -209,7 +209,7 @@ async fn read_entry(
         Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
         Err(err) => return Err(err.with_context("key", key)),
     };
-    let manifest = Manifest::from_json(&json).map_err(|err| err.with_context("key", key))?;
+    let manifest = Manifest::from_json(&json).map_err(|err| unreadable(err, key))?;
     check_place(&manifest, key)?;
     if !filter.selects(&manifest) {
         return Ok(None);
@@ -229,6 +229,19 @@ async fn read_entry(
         Err(err) if err.kind() == ErrorKind::NotFound && !store.exists(key).await? => Ok(None),
         Err(err) => Err(err),
     }
+}
+
+/// Says what to do about a manifest that cannot be read.
+fn unreadable(err: Error, key: &Key) -> Error {
+    let err = err.with_context("key", key);
+    if err.kind() != ErrorKind::Corrupt {
+        return err;
+    }
+    let stem = key.as_str().strip_suffix(Layout::MANIFEST).unwrap_or(key.as_str());
+    err.with_suggestion(format!("look at the object {key}, and bring it back from a copy of the store"))
+        .with_suggestion(format!(
+            "to give this backup up, remove the objects of the store that begin with {stem}. (with the dot) by hand"
+        ))
 }
 
 async fn read_note(store: &dyn Store, key: Key) -> Result<Annotation> {

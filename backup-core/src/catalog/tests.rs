@@ -3,7 +3,7 @@ use futures::{StreamExt, stream};
 use serde_json::json;
 
 use super::*;
-use crate::{BackupId, Level, MemoryStore, Verdict, testkit::sample_manifest};
+use crate::{BackupId, Evidence, Level, MemoryStore, Verdict, testkit::sample_manifest};
 
 fn time(seconds: i64) -> DateTime<chrono::Utc> {
     DateTime::from_timestamp(1_795_140_000, 0).unwrap() + TimeDelta::seconds(seconds)
@@ -90,6 +90,55 @@ fn a_failure_takes_away_what_was_proven_before() {
 }
 
 #[test]
+fn a_failure_stands_until_a_check_as_deep_passes() {
+    use Level::{Decoded, Digest, Present};
+    use Verdict::{Failed, Passed};
+    let failed = |level| Standing::Failed { level };
+    let proven = |level| Standing::Proven { level };
+    let table: &[(&[(Level, Verdict)], Standing<'_>)] = &[
+        (&[], Standing::Unproven),
+        (&[(Digest, Passed)], proven(Digest)),
+        (&[(Decoded, Failed)], failed("decoded")),
+        (&[(Decoded, Failed), (Present, Passed)], failed("decoded")),
+        (&[(Decoded, Failed), (Digest, Passed), (Present, Passed)], failed("decoded")),
+        (&[(Decoded, Failed), (Decoded, Passed)], proven(Decoded)),
+        (&[(Present, Failed), (Decoded, Passed)], proven(Decoded)),
+        (&[(Present, Failed), (Present, Passed)], proven(Present)),
+        (&[(Decoded, Passed), (Present, Failed)], failed("present")),
+        // What was proven before a failure is not proven any more.
+        (&[(Decoded, Passed), (Present, Failed), (Present, Passed)], proven(Present)),
+        (&[(Decoded, Failed), (Present, Failed), (Digest, Passed)], failed("decoded")),
+        (&[(Decoded, Passed), (Decoded, Failed), (Digest, Passed)], failed("decoded")),
+        (&[(Decoded, Failed), (Decoded, Passed), (Digest, Failed), (Digest, Passed)], proven(Digest)),
+        (&[(Digest, Failed), (Decoded, Failed)], failed("decoded")),
+        (&[(Decoded, Failed), (Digest, Failed)], failed("digest")),
+    ];
+    for (checks, expected) in table {
+        let notes = (1..).zip(*checks).map(|(at, (level, verdict))| verified(at * 10, *level, *verdict));
+        let entry = entry(notes.collect());
+        assert_eq!(entry.standing(), *expected, "{checks:?}");
+        assert_eq!(
+            entry.proven().map(|evidence| evidence.level),
+            if let Standing::Proven { level } = expected { Some(*level) } else { None },
+            "{checks:?}"
+        );
+    }
+}
+
+#[test]
+fn a_failure_of_a_later_version_stands_until_that_level_passes() {
+    let deeper =
+        |at, result: &str| other(at, &json!({ "note": "verified", "level": "restored", "result": result }));
+    let pass = verified(50, Level::Decoded, Verdict::Passed);
+    let standing = |notes: Vec<Annotation>| serde_json::to_value(entry(notes).standing()).unwrap();
+    let failed = json!({ "state": "failed", "level": "restored" });
+    assert_eq!(standing(vec![deeper(8, "failed"), pass.clone()]), failed);
+    assert_eq!(standing(vec![deeper(8, "failed"), deeper(9, "passed"), pass])["state"], "proven");
+    let nameless = other(8, &json!({ "note": "verified" }));
+    assert_eq!(standing(vec![nameless, deeper(9, "passed")])["level"], "unknown");
+}
+
+#[test]
 fn a_manifest_that_could_not_be_read_back_is_refused() {
     let manifest = sample_manifest("production", "shop", time(0));
     assert!(encode(&manifest).is_ok());
@@ -136,6 +185,8 @@ async fn find_takes_full_names_and_unambiguous_ids() {
         assert_eq!(err.kind(), ErrorKind::NotFound);
         assert!(!err.suggestions().is_empty());
     }
+    let err = find(&catalog, "backup-20261120-015901").await.unwrap_err();
+    assert_eq!(err.suggestions(), ["did you mean production/crm/backup-20261120-015900?"]);
     for invalid in ["", "a/b", "a/b/c/d", "a//backup-20200101-000000", "../x", "production/a%2/x", "x y"] {
         assert_eq!(find(&catalog, invalid).await.unwrap_err().kind(), ErrorKind::InvalidInput, "{invalid:?}");
     }

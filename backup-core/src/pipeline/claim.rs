@@ -22,6 +22,8 @@ const SETTLING: Duration = Duration::from_millis(500);
 /// The pauses between tries of a removal that may succeed later.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
+/// The largest claim that is read, in bytes.
+const MAX_CLAIM_BYTES: usize = 64 * 1024;
 /// How many backups of one series may start in one second.
 const ATTEMPTS: u32 = 100;
 
@@ -143,7 +145,12 @@ impl Pipeline {
             .try_filter(|object| std::future::ready(object.key.as_str().ends_with(Layout::CLAIM)))
             .try_collect()
             .await?;
-        for claim in claims.into_iter().filter(|claim| now - claim.last_modified >= grace) {
+        let (old, young): (Vec<_>, Vec<_>) =
+            claims.into_iter().partition(|claim| now - claim.last_modified >= grace);
+        for claim in young {
+            report.keep(claim.last_modified.checked_add_signed(grace));
+        }
+        for claim in old {
             let Some(stem) = claim.key.as_str().strip_suffix(Layout::CLAIM) else { continue };
             // A live backup renews its claim between upload and commit, so that an old claim has no live writer.
             if !self.is_catalogued(stem).await? {
@@ -162,8 +169,45 @@ impl Pipeline {
         Ok(report)
     }
 
+    /// Says why a backup is not there where objects of it are.
+    pub(super) async fn not_found(&self, backup: &BackupRef, err: Error) -> Result<Error> {
+        let leftovers = objects_of(&*self.store, backup).await?;
+        let Some(object) = leftovers.first() else { return Ok(err) };
+        let claim = Layout::of(backup).claim()?;
+        let state = if leftovers.iter().any(|object| object.key == claim) {
+            self.claim_state(&claim).await
+        } else {
+            None
+        };
+        let (message, suggestion) = match state {
+            Some(ClaimState::Deleting) => (
+                "there is no such backup: it is being deleted, or was deleted in part",
+                "nothing more has to be done: a sweep removes what a deletion that was cut off left",
+            ),
+            Some(ClaimState::Creating) => (
+                "there is no such backup: an object without manifest is no backup",
+                "a backup is under way or was cut off; choose another, and let a sweep remove the remains",
+            ),
+            None => (
+                "there is no such backup: an object without manifest is no backup",
+                "its manifest is gone: bring that back from a copy of the store, or remove the objects by hand",
+            ),
+        };
+        Ok(Error::new(ErrorKind::NotFound, message)
+            .with_context("backup", backup)
+            .with_context("object", &object.key)
+            .with_suggestion(suggestion))
+    }
+
+    /// What a claim says, as far as it can be read.
+    async fn claim_state(&self, claim: &Key) -> Option<ClaimState> {
+        let json = self.store.get_bytes(claim, MAX_CLAIM_BYTES).await.ok()?;
+        // One that cannot be read is of a backup under way, as far as a sweep is concerned.
+        Some(serde_json::from_slice::<ClaimRecord>(&json).map_or(ClaimState::Creating, |claim| claim.state))
+    }
+
     /// Whether a manifest exists for the objects `stem.…`, in the catalog or beside them.
-    async fn is_catalogued(&self, stem: &str) -> Result<bool> {
+    pub(super) async fn is_catalogued(&self, stem: &str) -> Result<bool> {
         if self.store.exists(&Key::parse(format!("{stem}{}", Layout::MANIFEST))?).await? {
             return Ok(true);
         }

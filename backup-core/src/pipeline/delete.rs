@@ -19,12 +19,13 @@ pub enum Confirmation {
 
 impl Confirmation {
     /// Fails with [`NotConfirmed`](ErrorKind::NotConfirmed) unless confirmed.
-    pub(super) fn check(self, message: &str, backup: &BackupRef) -> Result<()> {
+    pub(super) fn check(self, message: &str, suggestion: &str, backup: &BackupRef) -> Result<()> {
         match self {
             Self::Confirmed => Ok(()),
             Self::Missing => {
                 Err(Error::new(ErrorKind::NotConfirmed, format!("{message}, and was not confirmed"))
-                    .with_context("backup", backup))
+                    .with_context("backup", backup)
+                    .with_suggestion(suggestion))
             }
         }
     }
@@ -56,7 +57,11 @@ impl Pipeline {
                 .with_context("backup", backup)
                 .with_suggestion("release it first"));
         }
-        confirmation.check("the backup would be deleted", backup)?;
+        confirmation.check(
+            "the backup would be deleted",
+            "make sure that it is the right one, then confirm",
+            backup,
+        )?;
         let now = self.clock.now();
         let note = Note::Pruning { reason: "deleted on request".to_owned() };
         // The claim leads a sweep to what is left if we are cut off once the manifest is gone.

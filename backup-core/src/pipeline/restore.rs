@@ -107,7 +107,11 @@ impl Pipeline {
         if !plan.blockers.is_empty() {
             return Err(plan.blockers.swap_remove(0));
         }
-        request.confirmation.check("the restore changes its target", backup)?;
+        request.confirmation.check(
+            "the restore changes its target",
+            "look at the plan (the dry run), then confirm",
+            backup,
+        )?;
 
         // Before anything is changed, and before a tool sees a byte that nobody wrote.
         let digest = self.examine(Operation::Restore, &manifest, Level::Digest).await?;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::{Error, ErrorKind, Kind, Result};
+use crate::{Error, ErrorKind, Kind, Result, manifest::Layout};
 
 /// The longest text that a manifest takes, in bytes.
 const MAX_TEXT: usize = 4096;
@@ -106,11 +106,24 @@ impl BackupRequest {
                 .with_context("limit_bytes", MAX_TEXT))
         };
         if environment.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidInput, "the environment has no name"));
+            return Err(Error::new(ErrorKind::InvalidInput, "the environment has no name")
+                .with_suggestion("name it after the series of backups: production, staging, …"));
+        }
+        if let Err(err) = Layout::folder(environment, None) {
+            return Err(Error::new(ErrorKind::InvalidInput, "the environment's name is too long")
+                .with_context("environment", shortened(environment))
+                .with_context("bytes", environment.len())
+                .with_suggestion("choose a name of at most 60 letters: production, staging, …")
+                .with_source(err));
         }
         too_long("reason", self.reason.as_deref().unwrap_or_default())?;
         self.tags
             .iter()
             .try_for_each(|(key, value)| too_long("tag", key).and_then(|()| too_long("tag", value)))
     }
+}
+
+/// The start of a name that is too long to be shown.
+fn shortened(name: &str) -> String {
+    name.chars().take(40).chain("…".chars()).collect::<String>().escape_debug().to_string()
 }

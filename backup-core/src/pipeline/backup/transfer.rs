@@ -37,7 +37,9 @@ impl Pipeline {
         .with_context("store", self.store.location())
         .with_context("free_bytes", space.free_bytes)
         .with_context("estimated_bytes", needed)
-        .with_suggestion("free space on the store, or skip the check if the estimate is too high");
+        .with_suggestion(
+            "free space on the store, or let the check only warn where the estimate is too high",
+        );
         match check {
             SpaceCheck::Refuse => Err(err),
             SpaceCheck::Warn => {
