@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use backup_core::{
-    BackupRef, ErrorKind, Key, Level, MemoryStore, Pipeline, Prefix, Store, StoreExt,
+    BackupRef, Clock, ErrorKind, Key, Level, MemoryStore, Pipeline, Prefix, Store, StoreExt, SystemClock,
     pipeline::{BackupRequest, Confirmation},
     testkit::{
         fake::FakeDumper,
@@ -68,7 +68,7 @@ async fn what_a_claim_explains_is_no_orphan_and_a_sweep_says_when_it_is_old_enou
     let grace = Duration::from_secs(3600);
     let report = pipeline(&store).sweep(grace).await.unwrap();
     assert_eq!((report.removed, report.too_young), (0, 1));
-    let wait = report.next_at.unwrap() - chrono::Utc::now();
+    let wait = report.next_at.unwrap() - SystemClock.now();
     assert!(wait > chrono::TimeDelta::minutes(50) && wait <= chrono::TimeDelta::minutes(60), "{wait}");
     let report = pipeline(&store).sweep(Duration::ZERO).await.unwrap();
     assert_eq!((report.removed, report.too_young, report.next_at), (1, 0, None));
