@@ -200,14 +200,24 @@ fn all_if(yes: bool) -> u64 {
     if yes { u64::MAX } else { 0 }
 }
 
+/// The bit of the packed byte that each lane of a block sets: eight lanes the first, eight the second, and so on.
+const WEIGHTS: Block = {
+    let mut weights = [0; BLOCK];
+    let (groups, _) = weights.as_chunks_mut::<8>();
+    let mut bit = 0;
+    let mut left: &mut [[u8; 8]] = groups;
+    while let Some((group, rest)) = left.split_first_mut() {
+        *group = [1 << bit; 8];
+        bit += 1;
+        left = rest;
+    }
+    weights
+};
+
 /// A bit for each byte for which `is` says one.
 #[inline]
 fn mask(block: &Block, is: impl Fn(u8) -> u8) -> u64 {
-    let mut lanes = [0; BLOCK];
-    for (lane, byte) in lanes.iter_mut().zip(block) {
-        *lane = is(*byte);
-    }
-    packed(&lanes)
+    mask_pairs(block, block, |byte, _| is(byte))
 }
 
 /// The same of each byte with the one behind it.
@@ -217,17 +227,21 @@ fn mask_pairs(block: &Block, next: &Block, is: impl Fn(u8, u8) -> u8) -> u64 {
     for (lane, (byte, next)) in lanes.iter_mut().zip(block.iter().zip(next)) {
         *lane = is(*byte, *next);
     }
-    packed(&lanes)
+    for (lane, weight) in lanes.iter_mut().zip(WEIGHTS) {
+        *lane = 0_u8.wrapping_sub(*lane) & weight;
+    }
+    let (groups, _) = lanes.as_chunks::<8>();
+    transposed(groups.iter().fold(0, |bits, group| bits | u64::from_le_bytes(*group)))
 }
 
-/// Packs lanes of zero or one into bits.
+/// Swaps rows and columns of eight bytes by eight bits, in squares of one, two and four.
 #[inline]
-fn packed(lanes: &Block) -> u64 {
-    /// Brings the lowest bit of byte `n` to bit `56 + n`, and nothing else there.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let (words, _) = lanes.as_chunks::<8>();
-    let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56;
-    words.iter().rev().fold(0, |mask, word| mask << 8 | bits(word))
+fn transposed(mut bits: u64) -> u64 {
+    for (shift, square) in [(7, 0x00aa_00aa_00aa_00aa), (14, 0x0000_cccc_0000_cccc), (28, 0xf0f0_f0f0)] {
+        let swapped = (bits ^ bits >> shift) & square;
+        bits ^= swapped ^ swapped << shift;
+    }
+    bits
 }
 
 fn padded(bytes: &[u8]) -> Block {
