@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub mod table;
+
 /// How often memory is sampled.
 const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 /// Clock ticks a second in `/proc`, on every Linux there is.
@@ -61,6 +63,16 @@ pub fn run(mut command: Command) -> Run {
         peak_mib: peak as f64 / 1024.0,
         status,
     }
+}
+
+/// A number set by an environment variable, or `default`.
+///
+/// # Panics
+///
+/// When the variable holds no number.
+#[must_use]
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
 /// The middle one of `values`.

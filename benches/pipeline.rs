@@ -6,12 +6,9 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    clippy::cast_precision_loss
+    clippy::indexing_slicing
 )]
 
 use std::{path::Path, process::Command};
@@ -21,7 +18,7 @@ use backup_core::{
     pipeline::{BackupRequest, RestoreRequest},
     testkit::postgres::PrivatePostgres,
 };
-use benches::{Run, median, run};
+use benches::{run, setting, table};
 use handler_pgdump::{PgDump, PgRestore};
 use storage_local::LocalStore;
 
@@ -54,8 +51,6 @@ async fn one_restore(url: &str, store: &Path, backup: &str) {
 }
 
 async fn compare() {
-    let setting =
-        |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let (megabytes, rounds) = (setting("BACKUP_BENCH_MB", 1200), setting("BACKUP_BENCH_ROUNDS", 5));
     let server = PrivatePostgres::start().await;
     server.create_database("bench").await;
@@ -78,7 +73,7 @@ async fn compare() {
         }
         eprintln!("backup round {} of {rounds} done", round + 1);
     }
-    print_table("backup", &rows, 3);
+    table::print("backup", rows.iter().map(|row| &row.table), 3);
     bench.compare_restores(rounds.min(3)).await;
 }
 
@@ -120,7 +115,7 @@ impl Bench {
             artifact.display(),
             psql.display()
         );
-        let mut rows = vec![
+        let mut rows = [
             Row::new("zstdcat \\| psql", Way::Shell("")),
             Row::new("this library, digest checked first, rows counted after", Way::Shell("")),
         ];
@@ -129,13 +124,13 @@ impl Bench {
             self.server.psql("postgres", "drop database if exists target_ours").await;
             self.server.create_database("target_shell").await;
             self.server.create_database("target_ours").await;
-            rows[0].add(run(self.shell(&script)), 0);
+            rows[0].table.add(run(self.shell(&script)), 0);
             let (target, store) = (self.server.url("target_ours"), store.display().to_string());
             let args = ["one-restore", &target, &store, &report.backup.to_string()];
-            rows[1].add(run(this_program(&args)), 0);
+            rows[1].table.add(run(this_program(&args)), 0);
             eprintln!("restore round {} of {rounds} done", round + 1);
         }
-        print_table("restore", &rows, 0);
+        table::print("restore", rows.iter().map(|row| &row.table), 0);
     }
 }
 
@@ -151,21 +146,13 @@ enum Way {
 }
 
 struct Row {
-    name: &'static str,
     way: Way,
-    runs: Vec<Run>,
-    bytes: u64,
+    table: table::Row,
 }
 
 impl Row {
     fn new(name: &'static str, way: Way) -> Self {
-        Self { name, way, runs: Vec::new(), bytes: 0 }
-    }
-
-    fn add(&mut self, run: Run, bytes: u64) {
-        assert!(run.status.success(), "{} failed", self.name);
-        self.runs.push(run);
-        self.bytes = bytes;
+        Self { way, table: table::Row::new(name) }
     }
 
     async fn measure(&mut self, bench: &Bench) {
@@ -176,7 +163,7 @@ impl Row {
                 let out = bench.folder.join("out");
                 let run = run(bench.shell(script));
                 let bytes = std::fs::metadata(&out).map_or(0, |meta| meta.len());
-                self.add(run, bytes);
+                self.table.add(run, bytes);
                 let _nothing_written = std::fs::remove_file(out);
             }
             Way::Ours(compression, level) => {
@@ -186,33 +173,10 @@ impl Row {
                 let run = run(this_program(&args));
                 let pipeline = Pipeline::for_store(LocalStore::open(&store).await.unwrap());
                 let listing = pipeline.list(&backup_core::Filter::all()).await.unwrap();
-                self.add(run, listing.entries[0].manifest.artifact.size);
+                self.table.add(run, listing.entries[0].manifest.artifact.size);
                 std::fs::remove_dir_all(store).unwrap();
             }
         }
-    }
-
-    fn median(&self, of: impl Fn(&Run) -> f64) -> f64 {
-        median(self.runs.iter().map(of).collect())
-    }
-}
-
-/// Prints the medians, with wall time and processor time as ratios to the row at `base`.
-fn print_table(title: &str, rows: &[Row], base: usize) {
-    println!("\n| {title} | wall s | × | processor s | × | peak MiB | MB |\n|---|---|---|---|---|---|---|");
-    let wall = |row: &Row| row.median(|run| run.wall.as_secs_f64());
-    let cpu = |row: &Row| row.median(|run| run.cpu_seconds);
-    for row in rows {
-        println!(
-            "| {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} |",
-            row.name,
-            wall(row),
-            wall(row) / wall(&rows[base]),
-            cpu(row),
-            cpu(row) / cpu(&rows[base]),
-            row.median(|run| run.peak_mib),
-            row.bytes as f64 / 1e6,
-        );
     }
 }
 
