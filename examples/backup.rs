@@ -5,7 +5,8 @@
 //! cargo backup list --store ./backups
 //! ```
 //!
-//! Exit codes: 0 done, 1 done with warnings, 2 failed, 3 refused (nothing was done).
+//! Exit codes: 0 done, 1 done with warnings (`list`: a backup is damaged, or its last check failed), 2 failed (also:
+//! not found), 3 refused (nothing was done; also: a wrong command line).
 
 // The comments on the options are what `--help` prints.
 #![allow(clippy::doc_markdown)]
@@ -15,14 +16,17 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use backup_core::{
-    BackupRef, Entry, Error, ErrorKind, Filter, Kind, Level, Pipeline, Result, catalog, compress,
-    pipeline::{BackupRequest, Confirmation, RestorePlan, RestoreRequest},
+    BackupRef, Entry, Error, ErrorKind, Filter, Kind, Level, Operation, Pipeline, Result,
+    catalog::{self, Standing},
+    compress,
+    pipeline::{BackupRequest, Confirmation, Orphans, RestorePlan, RestoreRequest, SpaceCheck},
 };
-use clap::{Args, Parser, Subcommand, error::ErrorKind as UsageError};
+use clap::{Args, Parser, Subcommand};
 use examples::{
     database,
     output::{self, Style, count},
     progress::Bar,
+    signal::interruptible,
 };
 use serde_json::json;
 use storage_local::LocalStore;
@@ -115,6 +119,9 @@ struct Create {
     /// zstd, zstd:LEVEL, gzip, gzip:LEVEL or none.
     #[arg(long, default_value = "zstd")]
     compression: String,
+    /// Go on where the store has less space than the backup is estimated to take.
+    #[arg(long)]
+    ignore_space: bool,
 }
 
 #[derive(Debug, Args)]
@@ -148,17 +155,10 @@ struct Restore {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .init();
+    output::log();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(usage) => {
-            let _closed = usage.print();
-            let help = matches!(usage.kind(), UsageError::DisplayHelp | UsageError::DisplayVersion);
-            return ExitCode::from(if help { output::DONE } else { output::REFUSED });
-        }
+        Err(usage) => return Style::usage(&usage),
     };
     let style = if cli.json { Style::Json } else { Style::Text };
     let (operation, result) = match cli.command {
@@ -182,9 +182,19 @@ async fn create(args: Create, style: Style) -> Result<u8> {
     let mut request = BackupRequest::new().with_kind(args.kind);
     request.label = args.label;
     request.reason = args.reason;
-    request.tags.extend(args.tag);
+    for (key, value) in args.tag {
+        if let Some(first) = request.tags.insert(key.clone(), value.clone()) {
+            return Err(Error::new(ErrorKind::InvalidInput, "a tag is given twice")
+                .with_context("tag", key.escape_debug())
+                .with_context("values", format!("{first:?} and {value:?}"))
+                .with_suggestion("give each --tag one value"));
+        }
+    }
+    if args.ignore_space {
+        request = request.with_space_check(SpaceCheck::Warn);
+    }
 
-    let report = interruptible(&pipeline, pipeline.backup(request)).await?;
+    let report = interruptible(&pipeline, Operation::Backup, pipeline.backup(request)).await?;
     let manifest = &report.manifest;
     let mut message = format!(
         "backed up {} into {}\n  object  {} ({} bytes, {} plain)\n  proven  {}",
@@ -199,44 +209,85 @@ async fn create(args: Create, style: Style) -> Result<u8> {
         let tables = count(inventory.tables.len() as u64, "table");
         message.push_str(&format!("\n  holds   {tables}, {}", count(inventory.rows(), "row")));
     }
-    style.result("create-backup", Some(&manifest.environment), &message, &report);
-    Ok(code(&report.warnings))
+    let environment = Some(manifest.environment.as_str());
+    let told = style.result(code(&report.warnings), "create-backup", environment, &message, &report);
+    Ok(output::done_all_the_same(told, &format!("the backup exists: {}", report.backup)))
 }
 
 async fn list(at: Where, style: Style) -> Result<u8> {
-    let listing = open(at).await?.list(&Filter::all()).await?;
-    let mut lines: Vec<String> = listing.entries.iter().map(line).collect();
+    let pipeline = open(at).await?;
+    let listing = pipeline.list(&Filter::all()).await?;
+    let orphans = pipeline.orphans().await?;
+
+    let mut rows = vec![["BACKUP", "KIND", "BYTES", "CHECKED", "HOLDS"].map(str::to_owned)];
+    rows.extend(listing.entries.iter().map(row));
+    let mut lines = vec![if rows.len() > 1 { output::table(&rows) } else { "no backups".to_owned() }];
     lines.extend(listing.damaged.iter().map(|err| format!("damaged: {err}")));
-    if lines.is_empty() {
-        lines.push("no backups".to_owned());
-    }
-    let damaged: Vec<String> = listing.damaged.iter().map(ToString::to_string).collect();
-    let result = json!({ "backups": listing.entries, "damaged": damaged });
-    style.result("list-backups", None, &lines.join("\n"), &result);
-    Ok(code(&damaged))
+    lines.extend(without_manifest(&orphans));
+
+    let failed = listing.entries.iter().any(|entry| matches!(entry.standing(), Standing::Failed { .. }));
+    let needs_a_look = failed || !listing.damaged.is_empty() || orphans.objects > 0;
+    let backups: Vec<_> = listing
+        .entries
+        .iter()
+        .map(|entry| {
+            json!({
+                "manifest": entry.manifest, "annotations": entry.annotations, "standing": entry.standing(),
+            })
+        })
+        .collect();
+    let damaged: Vec<_> = listing.damaged.iter().map(output::described).collect();
+    let result = json!({ "backups": backups, "damaged": damaged, "orphans": orphans });
+    let code = if needs_a_look { output::WARNINGS } else { output::DONE };
+    style.result(code, "list-backups", None, &lines.join("\n"), &result)
 }
 
-/// One line of a listing.
-fn line(entry: &Entry) -> String {
+/// One backup of a listing.
+fn row(entry: &Entry) -> [String; 5] {
     let manifest = &entry.manifest;
-    let rows = manifest.inventory.as_ref().map_or(String::new(), |inventory| count(inventory.rows(), "row"));
-    let proven = entry.proven().map_or("unproven", |evidence| evidence.level.name());
-    format!(
-        "{}  {:<13}  {:>12} bytes  {proven:<8}  {rows}",
-        manifest.backup_ref(),
-        manifest.kind,
-        manifest.artifact.size
-    )
+    let checked = match entry.standing() {
+        Standing::Failed { level } => format!("FAILED ({level})"),
+        Standing::Proven { level } => level.name().to_owned(),
+        _ => "unproven".to_owned(),
+    };
+    let holds = manifest.inventory.as_ref().map(|inventory| {
+        format!("{}, {}", count(inventory.tables.len() as u64, "table"), count(inventory.rows(), "row"))
+    });
+    [
+        manifest.backup_ref().to_string(),
+        manifest.kind.to_string(),
+        manifest.artifact.size.to_string(),
+        checked,
+        holds.unwrap_or_else(|| "not shown by the format".to_owned()),
+    ]
+}
+
+/// What is said of objects without a manifest.
+fn without_manifest(orphans: &Orphans) -> Vec<String> {
+    if orphans.objects == 0 {
+        return Vec::new();
+    }
+    let mut lines = vec![format!(
+        "{} without a manifest ({} bytes): no backup, and never swept, because nothing says that they may go; \
+         bring their manifests back from a copy of the store, or remove them by hand",
+        count(orphans.objects, "object"),
+        orphans.bytes
+    )];
+    lines.extend(orphans.keys.iter().map(|key| format!("  {key}")));
+    if orphans.objects > orphans.keys.len() as u64 {
+        lines.push(format!("  and {} more", orphans.objects - orphans.keys.len() as u64));
+    }
+    lines
 }
 
 async fn verify(id: &str, at: Where, level: Level, style: Style) -> Result<u8> {
     let pipeline = open(at).await?;
     let backup = find(&pipeline, id).await?;
-    let report = interruptible(&pipeline, pipeline.verify(&backup, level)).await?.ensure_passed()?;
+    let work = pipeline.verify(&backup, level);
+    let report = interruptible(&pipeline, Operation::Verify, work).await?.ensure_passed()?;
     let message =
         format!("{backup} is proven to the level {level} ({} bytes read)", report.evidence.bytes_read);
-    style.result("verify-backup", Some(&backup.environment), &message, &report);
-    Ok(code(&report.warnings))
+    style.result(code(&report.warnings), "verify-backup", Some(&backup.environment), &message, &report)
 }
 
 async fn restore(args: Restore, style: Style) -> Result<u8> {
@@ -264,13 +315,14 @@ async fn restore(args: Restore, style: Style) -> Result<u8> {
             "plain_bytes": plan.plain_bytes, "tables": plan.tables, "rows": plan.rows,
             "safety_backup": plan.safety_backup,
         });
-        style.result("restore-backup", Some(&backup.environment), &message, &result);
-        return Ok(output::DONE);
+        let environment = Some(backup.environment.as_str());
+        return style.result(output::DONE, "restore-backup", environment, &message, &result);
     }
     if args.confirm {
         request = request.confirmed();
     }
-    let report = interruptible(&pipeline, pipeline.restore(&backup, &*restorer, request)).await?;
+    let work = pipeline.restore(&backup, &*restorer, request);
+    let report = interruptible(&pipeline, Operation::Restore, work).await?;
     let mut message = format!(
         "restored {backup} into {}: {}, {}, {}",
         report.target.database,
@@ -281,8 +333,9 @@ async fn restore(args: Restore, style: Style) -> Result<u8> {
     if let Some(safety) = &report.safety_backup {
         message.push_str(&format!("\n  before   {safety} holds what was there"));
     }
-    style.result("restore-backup", Some(&backup.environment), &message, &report);
-    Ok(code(&report.warnings))
+    let environment = Some(backup.environment.as_str());
+    let told = style.result(code(&report.warnings), "restore-backup", environment, &message, &report);
+    Ok(output::done_all_the_same(told, "the target is restored"))
 }
 
 /// What a dry run says that nothing stops.
@@ -308,20 +361,35 @@ async fn delete(id: &str, at: Where, confirm: bool, style: Style) -> Result<u8> 
     let backup = find(&pipeline, id).await?;
     let confirmation = if confirm { Confirmation::Confirmed } else { Confirmation::Missing };
     pipeline.delete(&backup, confirmation).await?;
-    style.result(
-        "delete-backup",
-        Some(&backup.environment),
-        &format!("deleted {backup}"),
-        &json!({ "backup": backup }),
-    );
-    Ok(output::DONE)
+    let (environment, message) = (Some(backup.environment.as_str()), format!("deleted {backup}"));
+    let told =
+        style.result(output::DONE, "delete-backup", environment, &message, &json!({ "backup": backup }));
+    Ok(output::done_all_the_same(told, "the backup is deleted"))
 }
 
 async fn sweep(at: Where, grace_hours: u64, style: Style) -> Result<u8> {
-    let report = open(at).await?.sweep(Duration::from_secs(grace_hours * 3600)).await?;
-    let message = format!("removed {} ({} bytes)", count(report.removed, "leftover"), report.freed_bytes);
-    style.result("sweep", None, &message, &report);
-    Ok(output::DONE)
+    let pipeline = open(at).await?;
+    let report = pipeline.sweep(Duration::from_secs(grace_hours.saturating_mul(3600))).await?;
+    let orphans = pipeline.orphans().await?;
+    let mut lines =
+        vec![format!("removed {} ({} bytes)", count(report.removed, "leftover"), report.freed_bytes)];
+    if report.too_young > 0 {
+        let next =
+            report.next_at.map_or(String::new(), |at| format!(", the first at {}", at.format("%F %T UTC")));
+        lines.push(format!(
+            "kept    {} younger than {}, or of a backup under way; old enough later{next}",
+            count(report.too_young, "leftover"),
+            count(grace_hours, "hour"),
+        ));
+    }
+    lines.extend(without_manifest(&orphans));
+    let code = if orphans.objects > 0 { output::WARNINGS } else { output::DONE };
+    let mut result = json!(report);
+    if let Some(fields) = result.as_object_mut() {
+        fields.insert("orphans".to_owned(), json!(orphans));
+    }
+    let told = style.result(code, "sweep", None, &lines.join("\n"), &result);
+    Ok(output::done_all_the_same(told, "what could be removed is removed"))
 }
 
 async fn open(at: Where) -> Result<Pipeline> {
@@ -329,35 +397,18 @@ async fn open(at: Where) -> Result<Pipeline> {
 }
 
 async fn find(pipeline: &Pipeline, id: &str) -> Result<BackupRef> {
-    Ok(catalog::find(&**pipeline.catalog(), id).await?.manifest.backup_ref())
-}
-
-/// Runs an operation until it ends or Ctrl-C; an interrupted one is dropped, and what it stored is removed.
-async fn interruptible<T>(pipeline: &Pipeline, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let interrupted = tokio::select! {
-        result = work => return result,
-        signal = terminated() => signal,
+    let found = if id.contains('/') {
+        pipeline.entry(&id.parse()?).await
+    } else {
+        catalog::find(&**pipeline.catalog(), id).await
     };
-    pipeline.settle().await;
-    Err(interrupted)
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-async fn terminated() -> Error {
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
+    match found {
+        Ok(entry) => Ok(entry.manifest.backup_ref()),
+        Err(err) if err.kind() == ErrorKind::NotFound => {
+            Err(err.with_context("store", pipeline.store().location()))
         }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<Option<()>>();
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate => {}
+        Err(err) => Err(err),
     }
-    Error::new(ErrorKind::Cancelled, "interrupted; what was stored by then was removed")
 }
 
 fn code(warnings: &[String]) -> u8 {

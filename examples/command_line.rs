@@ -9,22 +9,13 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
+use examples::testing::example;
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// A program that Cargo built beside this test.
-fn example(name: &str) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is not built: run cargo build --examples first", path.display());
-    let mut command = Command::new(path);
-    command.env_remove("BACKUP_DATABASE_URL").env_remove("BACKUP_TARGET_URL").env_remove("RUST_LOG");
-    command
-}
 
 struct Shop {
     folder: TempDir,
@@ -211,6 +202,10 @@ fn every_error_has_a_code_a_suggestion_and_an_exit_code() {
         assert!(!document["recovery"]["suggestions"].as_array().unwrap().is_empty(), "{args}: {document}");
     }
     assert_eq!(shop.backup("create --no-such-option").status.code(), Some(3));
+    let (exited, document) = shop.json("create --no-such-option");
+    assert_eq!((document["code"].as_str(), exited), (Some("invalid_input"), 3), "{document}");
+    assert!(document["error"].as_str().unwrap().contains("--no-such-option"), "{document}");
+    assert_eq!(example("quickstart").arg("--nonsense").output().unwrap().status.code(), Some(3));
     assert_eq!(shop.backup("--help").status.code(), Some(0));
     assert!(!shop.path("missing").exists(), "a wrong store is not made by looking at it");
     assert!(!shop.path("missing.sqlite").exists());
@@ -236,17 +231,124 @@ fn damage_is_found_and_ends_with_two() {
 }
 
 #[test]
+fn a_shallow_check_does_not_hide_what_a_deep_one_found() {
+    let shop = Shop::new();
+    let id = shop.created();
+    let artifact = shop.path("backups/default/shop").join(format!("{id}.sqlite.zst"));
+    let whole = std::fs::read(&artifact).unwrap();
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    std::fs::write(&artifact, damaged).unwrap();
+
+    let verify = |level: &str| shop.json(&format!("verify {id} --store backups --level {level}")).0;
+    let listed = || {
+        let (code, listed) = shop.json("list --store backups");
+        (code, listed["status"].clone(), listed["result"]["backups"][0]["standing"].clone())
+    };
+    assert_eq!((verify("decoded"), verify("present")), (2, 0));
+    let failed = serde_json::json!({ "state": "failed", "level": "decoded" });
+    assert_eq!(listed(), (1, "warning".into(), failed));
+    let text = String::from_utf8(shop.backup("list --store backups").stdout).unwrap();
+    assert!(text.starts_with("BACKUP ") && text.contains("FAILED (decoded)"), "{text}");
+
+    std::fs::write(&artifact, whole).unwrap();
+    assert_eq!(verify("decoded"), 0);
+    let proven = serde_json::json!({ "state": "proven", "level": "decoded" });
+    assert_eq!(listed(), (0, "success".into(), proven));
+}
+
+#[test]
+fn what_is_wrong_in_a_store_is_a_warning_with_code_key_and_advice() {
+    let shop = Shop::new();
+    let (bad, gone) = (shop.created(), shop.created());
+    let manifest = |id: &str| shop.path("backups/default/shop").join(format!("{id}.manifest.json"));
+    std::fs::write(manifest(&bad), "{").unwrap();
+    std::fs::remove_file(manifest(&gone)).unwrap();
+
+    let (code, listed) = shop.json("list --store backups");
+    assert_eq!((code, &listed["status"]), (1, &"warning".into()), "{listed}");
+    let damaged = &listed["result"]["damaged"][0];
+    assert_eq!(damaged["code"], "backup_corrupted");
+    assert_eq!(damaged["key"], format!("default/shop/{bad}.manifest.json"));
+    assert!(damaged["suggestions"][0].as_str().unwrap().contains(&bad), "{damaged}");
+    assert!(listed["result"]["orphans"]["keys"][0].as_str().unwrap().contains(&gone), "{listed}");
+    let swept = shop.backup("sweep --store backups --grace-hours 0");
+    let text = String::from_utf8(swept.stdout).unwrap();
+    assert!(text.contains("without a manifest") && text.contains("never swept"), "{text}");
+    assert!(shop.path("backups/default/shop").join(format!("{gone}.sqlite.zst")).exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_never_a_success() {
+    let shop = Shop::new();
+    let id = shop.created();
+    let full = |args: &str| {
+        let to = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = example("backup");
+        command.args(args.split_whitespace()).current_dir(shop.folder.path()).stdout(to);
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    for read in ["list --store backups", "--json list --store backups", "--help"] {
+        let (code, told) = full(read);
+        assert_eq!(code, 2, "{read}: {told}");
+    }
+    let (code, told) = full(&format!("verify {id} --store backups"));
+    assert!(code == 2 && told.contains("standard output"), "{code} {told}");
+    let (code, told) = full("create --database sqlite:shop.sqlite --store backups --label second");
+    assert!(code == 1 && told.contains("the backup exists: default/shop/backup-"), "{code} {told}");
+    assert_eq!(shop.json("list --store backups").1["result"]["backups"].as_array().unwrap().len(), 2);
+    // A reader that went away has read what it wanted.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = example("backup");
+    command.args(["list", "--store", "backups"]).current_dir(shop.folder.path()).stdout(writer);
+    assert_eq!(command.output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn an_error_is_said_once_and_in_the_words_of_the_command_line() {
+    let shop = Shop::new();
+    let id = shop.created();
+    let said = |args: &str| String::from_utf8(shop.backup(args).stderr).unwrap();
+    let restore = said(&format!("restore {id} --store backups --target sqlite:shop.sqlite --dry-run"));
+    for flag in ["--replace", "--over-source"] {
+        assert!(restore.contains(flag), "{restore}");
+    }
+    let delete = said(&format!("delete {id} --store backups"));
+    assert!(delete.contains("--confirm") && !delete.contains("dry run"), "{delete}");
+    let refused = said("create --database postgresql://nobody@127.0.0.1:1/x --store backups");
+    assert_eq!(refused.matches("Connection refused").count(), 1, "{refused}");
+    assert!(!refused.contains("ERROR") && !refused.contains("caused by"), "{refused}");
+    let near = said(&format!("verify {}9 --store backups", &id[..id.len() - 1]));
+    assert!(
+        near.contains(&format!("did you mean default/shop/{id}")) && near.contains("store: file://"),
+        "{near}"
+    );
+    let twice = said("create --database sqlite:shop.sqlite --store backups --tag a=1 --tag a=2");
+    assert!(twice.contains("a tag is given twice, tag: a"), "{twice}");
+}
+
+#[test]
 fn the_quickstart_runs_without_arguments_and_twice() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
-        let output =
-            example("quickstart").current_dir(folder.path()).env("TMPDIR", folder.path()).output().unwrap();
+        // What the environment says is of no concern to whoever only looks.
+        let output = example("quickstart")
+            .current_dir(folder.path())
+            .env("TMPDIR", folder.path())
+            .env("BACKUP_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/x")
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
         assert!(
             text.contains("3 tables and 5250 rows, as many in each table as the backup recorded"),
             "{text}"
         );
+        let removal = text.lines().find(|line| line.trim().starts_with("rm ")).unwrap();
+        assert!(removal.contains("quickstart-") && !removal.contains("backups"), "{removal}");
     }
     assert!(folder.path().join("backups/quickstart/shop").is_dir());
 }

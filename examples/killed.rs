@@ -10,19 +10,12 @@
 
 use std::{
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use backup_core::testkit::postgres::PrivatePostgres;
-use serde_json::Value;
-
-fn backup() -> Command {
-    let test = std::env::current_exe().unwrap();
-    let mut command = Command::new(test.parent().unwrap().parent().unwrap().join("examples/backup"));
-    command.env_remove("RUST_LOG").stdin(Stdio::null());
-    command
-}
+use examples::testing::{self, example, files, json};
 
 async fn server() -> PrivatePostgres {
     let server = PrivatePostgres::start().await;
@@ -41,22 +34,12 @@ async fn server() -> PrivatePostgres {
 }
 
 fn create(server: &PrivatePostgres, store: &Path) -> Command {
-    let mut command = backup();
-    command.args(["--json", "create", "--store"]).arg(store).env("BACKUP_DATABASE_URL", server.url("shop"));
-    command
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|err| panic!("{err}: {output:?}"))
+    testing::create(&server.url("shop"), store)
 }
 
 /// The backups that are listed, after a sweep, and every file that is left.
 fn swept(store: &Path) -> (usize, Vec<String>) {
-    let run = |args: &[&str]| {
-        let output = backup().arg("--json").args(args).arg("--store").arg(store).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        json(&output)
-    };
+    let run = |args: &[&str]| testing::run(args, store, None);
     run(&["sweep", "--grace-hours", "0"]);
     let listed = run(&["list"])["result"]["backups"].as_array().unwrap().clone();
     for entry in &listed {
@@ -64,11 +47,6 @@ fn swept(store: &Path) -> (usize, Vec<String>) {
         assert_eq!(run(&["verify", id])["result"]["evidence"]["result"], "passed");
     }
     (listed.len(), files(store))
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    let output = Command::new("find").arg(folder).args(["-type", "f"]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +77,7 @@ async fn a_backup_killed_at_any_moment_is_whole_or_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_backup_removes_what_it_stored() {
     let server = server().await;
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP"] {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("backups");
         let child = create(&server, &store).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -127,7 +105,7 @@ async fn a_disk_that_fills_up_in_mid_backup_is_named_and_left_clean() {
         .arg(if root { "-m" } else { "-rm" })
         .args(["sh", "-c", script, "sh"])
         .arg(folder.path())
-        .arg(backup().get_program())
+        .arg(example("backup").get_program())
         .env("BACKUP_DATABASE_URL", server.url("shop"))
         .output()
         .expect("unshare is installed (package util-linux)");

@@ -10,19 +10,12 @@
 
 use std::{
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use backup_core::testkit::postgres::PrivatePostgres;
-use serde_json::Value;
-
-fn backup() -> Command {
-    let test = std::env::current_exe().unwrap();
-    let mut command = Command::new(test.parent().unwrap().parent().unwrap().join("examples/backup"));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
+use examples::testing::{self, files, json, run};
 
 async fn server(rows: u32) -> PrivatePostgres {
     let server = PrivatePostgres::start().await;
@@ -38,31 +31,10 @@ async fn server(rows: u32) -> PrivatePostgres {
     server
 }
 
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|err| panic!("{err}: {output:?}"))
-}
-
-fn run(args: &[&str], store: &Path, target: Option<&str>) -> Value {
-    let mut command = backup();
-    command.arg("--json").args(args).arg("--store").arg(store);
-    if let Some(target) = target {
-        command.env("BACKUP_TARGET_URL", target);
-    }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    json(&output)
-}
-
 fn create(server: &PrivatePostgres, store: &Path, format: &str) -> Command {
-    let mut command = backup();
-    command.args(["--json", "create", "--format", format, "--store"]).arg(store);
-    command.env("BACKUP_DATABASE_URL", server.url("shop"));
+    let mut command = testing::create(&server.url("shop"), store);
+    command.args(["--format", format]).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    let output = Command::new("find").arg(folder).args(["-type", "f"]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 /// The `pg_dump` of a process that dumps, and does not only tell its version.
@@ -97,6 +69,8 @@ async fn every_format_comes_back_with_the_same_rows() {
             (&3.into(), &5010.into()),
             "{format}"
         );
+        let compared = if format == "plain" { "equal" } else { "not-recorded" };
+        assert_eq!(restored["result"]["rows_compared"], compared, "{format}");
         let sum = "select count(*) || ' ' || md5(string_agg(o::text, '|' order by id)) from orders o";
         assert_eq!(server.psql("shop", sum).await, server.psql(&copy, sum).await, "{format}");
     }
@@ -189,6 +163,9 @@ async fn a_tool_or_a_server_session_that_is_killed_leaves_no_backup() {
             "{victim}: {error}"
         );
         assert!(!error["recovery"]["suggestions"].as_array().unwrap().is_empty(), "{victim}: {error}");
+        for named in ["backup: default/shop/backup-", "database: shop", "server: "] {
+            assert!(error["error"].as_str().unwrap().contains(named), "{victim}: {named}: {error}");
+        }
         assert_eq!(files(&store), Vec::<String>::new(), "{victim}");
         let next = create(&server, &store, "plain").output().unwrap();
         assert!(next.status.success(), "the next run works: {next:?}");

@@ -1,7 +1,7 @@
 //! Watch a database being backed up, proven and restored.
 //!
-//! Without arguments it makes a small SQLite shop database in a temporary folder and backs it up to
-//! `./backups`; with `--database URL --store DIR` it does the same with your own PostgreSQL or SQLite database,
+//! Without arguments, whatever the environment says, it makes a small SQLite shop database in a temporary folder and
+//! backs it up to `./backups`; with `--database URL --store DIR` it does the same with your own PostgreSQL or SQLite database,
 //! which it only reads: the restore goes into a throw-away database.
 
 // The comments on the options are what `--help` prints.
@@ -17,7 +17,7 @@ use backup_core::{
 use clap::Parser;
 use examples::{
     database,
-    output::{Style, count, print},
+    output::{self, Style, count, print},
     progress::Bar,
 };
 use handler_prisma::sqlite::{SqliteDump, SqliteRestore};
@@ -27,8 +27,9 @@ use storage_local::LocalStore;
 #[derive(Debug, Parser)]
 #[command(name = "quickstart")]
 struct Cli {
-    /// Your own database: postgresql://user@host/name, mysql://user@host/name or sqlite:path.
-    #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true, requires = "store")]
+    /// Your own database: postgresql://user@host/name, mysql://user@host/name or sqlite:path; without a value, that
+    /// of BACKUP_DATABASE_URL.
+    #[arg(long, num_args = 0..=1, default_missing_value = "", requires = "store")]
     database: Option<String>,
     /// The folder for the backups.
     #[arg(long)]
@@ -37,9 +38,18 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    output::log();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return Style::usage(&usage),
+    };
     let store = cli.store.unwrap_or_else(|| PathBuf::from("backups"));
     let result = match cli.database {
+        Some(url) if url.is_empty() => match std::env::var("BACKUP_DATABASE_URL") {
+            Ok(url) => own_database(&url, store).await,
+            Err(_) => Err(Error::new(ErrorKind::InvalidInput, "no database is named")
+                .with_suggestion("give --database a URL, or set BACKUP_DATABASE_URL")),
+        },
         Some(url) => own_database(&url, store).await,
         None => shop(store).await,
     };
@@ -69,11 +79,12 @@ async fn shop(store: PathBuf) -> Result<()> {
     ));
     let artifact = store.join(report.manifest.artifact.key.as_str());
     print(&format!(
-        "\nLook at it with stock tools:\n  zstd -t {artifact}\n  cat {manifest}\n  sqlite3 {target} 'select * from orders limit 3'\nRemove it:\n  rm -r {folder} {store}",
+        "\nLook at it with stock tools:\n  zstd -t {artifact}\n  cat {manifest}\n  sqlite3 {target} 'select * from orders limit 3'\nRemove what this made, and nothing else:\n  rm -r {folder}\n  cargo backup delete {backup} --store {store} --confirm",
         artifact = artifact.display(),
         manifest = store.join(format!("{}.manifest.json", report.backup)).display(),
         target = target.display(),
         folder = folder.display(),
+        backup = report.backup,
         store = store.display(),
     ));
     Ok(())

@@ -315,7 +315,7 @@ impl PgDump {
             })
             .try_flatten(),
         );
-        Ok(Companion::new("globals", "sql", explained(body)))
+        Ok(Companion::new("globals", "sql", explained(body, &self.config)))
     }
 }
 
@@ -342,7 +342,7 @@ impl Dumper for PgDump {
             let tool = self.tool(&client, Program::PgDump, args).await?;
             self.stream(tool.idle_timeout(self.idle_timeout))?
         };
-        let mut dump = Dump::new(source, explained(body));
+        let mut dump = Dump::new(source, explained(body, &self.config));
         dump.encoding = encoding;
         if let Some(globals) = self.globals {
             dump.companions.push(self.globals_companion(&client, globals).await?);
@@ -351,9 +351,17 @@ impl Dumper for PgDump {
     }
 }
 
-/// Says what the tool's messages mean, in the error that ends the stream.
-fn explained(body: ByteStream) -> ByteStream {
-    ByteStream::new(body.map(|item| item.map_err(|err| classify(err).with_operation("dump"))))
+/// Says what the tool's messages mean and of which database, in the error that ends the stream.
+fn explained(body: ByteStream, config: &PgConfig) -> ByteStream {
+    let (server, database) = (config.location(), config.database().to_owned());
+    ByteStream::new(body.map(move |item| {
+        item.map_err(|err| {
+            classify(err)
+                .with_operation("dump")
+                .with_context("server", &server)
+                .with_context("database", &database)
+        })
+    }))
 }
 
 /// Whether `mark` stands in `end`, at the start of a line.

@@ -4,7 +4,7 @@ use backup_core::{BoxError, Error, ErrorKind};
 
 mod classify;
 
-pub(crate) use classify::classify;
+pub(crate) use classify::{SERVER_FULL, classify};
 
 /// A task of ours that panicked or was cancelled at shutdown.
 pub(crate) fn panicked(err: tokio::task::JoinError) -> Error {

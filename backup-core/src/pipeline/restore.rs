@@ -117,7 +117,7 @@ impl Pipeline {
         let digest = self.examine(Operation::Restore, &manifest, Level::Digest).await?;
         if !digest.passed() {
             return Err(Error::new(ErrorKind::Corrupt, "the backup is damaged; nothing was restored")
-                .with_context("findings", digest.findings.join("; ")));
+                .with_context("findings", digest.findings.join("\n")));
         }
         let safety_backup =
             if plan.safety_backup { Some(self.back_up_target(backup, restorer).await?) } else { None };
@@ -221,7 +221,7 @@ fn compare(expected: &Inventory, restored: &Inventory, target: &TargetInfo) -> R
     )
     .with_context("target", &target.database)
     .with_context("location", &target.location)
-    .with_context("differences", differences.join("; "))
+    .with_context("differences", differences.join("\n"))
     .with_suggestion(
         "do not use the target; look for triggers or rules that change rows, or restore another backup",
     );

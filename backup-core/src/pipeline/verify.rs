@@ -35,7 +35,7 @@ impl VerifyReport {
         Err(Error::new(ErrorKind::Corrupt, "the backup is not as it was recorded")
             .with_operation(Operation::Verify.name())
             .with_context("backup", &self.backup)
-            .with_context("findings", self.evidence.findings.join("; ")))
+            .with_context("findings", self.evidence.findings.join("\n")))
     }
 }
 
@@ -122,7 +122,7 @@ impl Pipeline {
             let differences = expected.differences(&found);
             if !differences.is_empty() {
                 return Err(Error::new(ErrorKind::Corrupt, "the dump does not hold the recorded rows")
-                    .with_context("differences", differences.join("; ")));
+                    .with_context("differences", differences.join("\n")));
             }
         }
         for companion in manifest.companions.values() {

@@ -21,6 +21,7 @@ const CHUNKS: usize = 4;
 /// Runs `tool`, which writes into `staging`, and streams what it wrote.
 pub(super) fn stream(tool: Tool, staging: Staging, idle: Duration) -> ByteStream {
     let (sender, body) = ByteStream::channel(CHUNKS);
+    let named = staging.named();
     tokio::spawn(async move {
         let dumped = tokio::select! {
             dumped = watched(tool, staging.content(), idle) => dumped,
@@ -33,7 +34,7 @@ pub(super) fn stream(tool: Tool, staging: Staging, idle: Duration) -> ByteStream
             let packed = dumped.and_then(|()| pack(&staging.content(), &mut writer));
             // The end of the body promises that the copy is gone.
             drop(staging);
-            writer.sender.blocking_end(packed);
+            writer.sender.blocking_end(packed.map_err(named));
         });
         drop(packing);
     });

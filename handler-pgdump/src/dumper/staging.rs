@@ -5,8 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use backup_core::{Error, Result};
+use backup_core::{Error, ErrorKind, Result};
 use tempfile::TempDir;
+
+use crate::error::{SERVER_FULL, classify};
 
 /// Held locked as long as the folder's process lives.
 const LOCK: &str = "lock";
@@ -47,6 +49,25 @@ impl Staging {
     /// Where the copy is to be; does not exist yet.
     pub(crate) fn content(&self) -> PathBuf {
         self.folder.path().join("content")
+    }
+
+    /// What says of an error whether it is this folder's disk that is full.
+    pub(crate) fn named(&self) -> impl Fn(Error) -> Error + Send + 'static {
+        let folder = self.folder.path().parent().unwrap_or(Path::new("/")).to_owned();
+        move |err| {
+            let err = classify(err);
+            if err.kind() != ErrorKind::StorageFull || err.message() == SERVER_FULL {
+                return err;
+            }
+            let folder = folder.display();
+            let named =
+                Error::new(ErrorKind::StorageFull, "no space is left for the temporary copy of the dump")
+                    .with_context("temporary_folder", &folder);
+            let named = err.context().fold(named, |named, (key, value)| named.with_context(key, value));
+            named.with_suggestion(format!(
+                "free space in {folder}, or name another temporary folder: set TMPDIR, or call `staging`"
+            ))
+        }
     }
 
     /// Removes the folder, on a thread that may block.

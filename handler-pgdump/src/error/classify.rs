@@ -24,6 +24,8 @@ use ErrorKind::{
     StorageFull, Timeout, ToolFailed, ToolVersion, Unavailable,
 };
 
+/// What is said of a disk that is not ours.
+pub(crate) const SERVER_FULL: &str = "the server's disk is full";
 const TLS: &str = "check sslmode, sslrootcert and the server's certificate; sslmode=verify-full needs the \
                    host's name to be in the certificate";
 const HBA: &str = "check user, password and the server's pg_hba.conf";
@@ -41,7 +43,8 @@ const RULES: &[Rule] = &[
         "the archive was written by a newer pg_dump than this pg_restore can read",
         "install the clients of the version that wrote the dump, or of a newer one",
     ),
-    rule(&["53100"], StorageFull, "the server's disk is full", "free space on the server"),
+    rule(&["53100"], StorageFull, SERVER_FULL, "free space on the server"),
+    rule(&["ERROR:", "No space left on device"], StorageFull, SERVER_FULL, "free space on the server"),
     rule(&["No space left on device"], StorageFull, "no space is left on the device", ""),
     rule(&["password authentication failed"], AuthenticationFailed, "the server refuses the password", ""),
     rule(&["no password supplied"], AuthenticationFailed, "the server asks for a password", HBA),
@@ -143,29 +146,90 @@ const RULES: &[Rule] = &[
 const SPEAKERS: &[&str] =
     &["psql:", "pg_dump:", "pg_dumpall:", "pg_restore:", "connection to server", "server closed", "FATAL:"];
 
-/// Says what a failed tool's messages mean; any other error comes back as it is.
+/// Where lines begin in which a client quotes rows, or the statement that failed with the rows in it.
+const QUOTES: &[&str] = &["DETAIL:", "CONTEXT:", "LINE ", "QUERY:", "STATEMENT:", "Command was:"];
+
+/// Where lines begin that are about the error again.
+const REMARKS: &[&str] = &["HINT:", "LOCATION:", "ERROR:", "WARNING:"];
+
+/// Messages that quote a value of a row.
+const OF_A_VALUE: &[&str] =
+    &["invalid input syntax", "invalid input value", "out of range", "malformed", "invalid value"];
+
+/// From this length on, the start of the messages may have been cut off, in the middle of a row.
+const MAY_BE_CUT: usize = 8 * 1024;
+
+/// Says what a failed tool's messages mean; any other error keeps its kind.
+///
+/// Of the messages only those stay that cannot hold a row.
 pub(crate) fn classify(err: Error) -> Error {
-    if err.kind() != ErrorKind::ToolFailed {
-        return err;
-    }
-    let field = |name| err.context().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
-    let stderr = field("stderr");
+    let field = |name| err.context().find(|(key, _)| *key == name).map(|(_, value)| value);
+    let Some(stderr) = field("stderr") else { return err };
     let spoken = || {
         stderr.lines().map(str::trim).filter(|line| SPEAKERS.iter().any(|speaker| line.starts_with(speaker)))
     };
     let fits = |rule: &&Rule| spoken().any(|line| rule.pieces.iter().all(|piece| line.contains(piece)));
-    let Some(rule) = RULES.iter().find(fits) else { return err };
-    let mut folded = Error::new(rule.kind, rule.message);
-    for key in ["tool", "status", "stderr"] {
-        let value = field(key);
-        if !value.is_empty() {
-            folded = folded.with_context(key, value);
+    let rule = RULES.iter().filter(|_| err.kind() == ErrorKind::ToolFailed).find(fits);
+    let mut folded = match rule {
+        Some(rule) => Error::new(rule.kind, rule.message),
+        None => Error::new(err.kind(), err.message()),
+    };
+    let said = without_rows(stderr);
+    for (key, value) in err.context() {
+        match key {
+            "stderr" if said.is_empty() => {}
+            "stderr" => folded = folded.with_context(key, &said),
+            _ => folded = folded.with_context(key, value),
         }
     }
-    if let Some(suggestion) = rule.suggestion {
-        folded = folded.with_suggestion(suggestion);
+    match rule {
+        Some(Rule { suggestion: Some(suggestion), .. }) => folded.with_suggestion(*suggestion),
+        Some(_) => folded,
+        None => err
+            .suggestions()
+            .iter()
+            .fold(folded, |folded, text| folded.with_suggestion(*text))
+            .with_operation(err.operation()),
     }
-    folded.with_source(err)
+}
+
+/// The messages without what can be of a row.
+fn without_rows(stderr: &str) -> String {
+    let mut quoting = stderr.len() >= MAY_BE_CUT;
+    let mut kept: Vec<String> = Vec::new();
+    for line in stderr.lines() {
+        let bare = line.trim();
+        let begins = |words: &[&str]| words.iter().any(|word| bare.starts_with(word));
+        if begins(QUOTES) {
+            quoting = true;
+            // `COPY orders, line 3, column id: "..."`: where it was helps, what it was does not.
+            if bare.starts_with("CONTEXT:  COPY ") {
+                kept.push(bare.split_once(": \"").map_or(bare, |(place, _)| place).to_owned());
+            }
+        } else if begins(SPEAKERS) || begins(REMARKS) {
+            quoting = false;
+        }
+        if !quoting {
+            kept.push(if OF_A_VALUE.iter().any(|piece| bare.contains(piece)) {
+                masked(line)
+            } else {
+                line.to_owned()
+            });
+        }
+    }
+    kept.join("\n")
+}
+
+/// The line with nothing between its first and its last quotation mark.
+fn masked(line: &str) -> String {
+    match (line.split_once('"'), line.rsplit_once('"')) {
+        (Some((before, _)), Some((start, after))) if start.len() > before.len() => {
+            format!("{before}\"…\"{after}")
+        }
+        // A value of several lines.
+        (Some((before, _)), _) => format!("{before}\"…"),
+        _ => line.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -252,10 +316,33 @@ mod tests {
     }
 
     #[test]
-    fn the_cause_is_kept() {
-        let err = Error::new(ToolFailed, "exit 2").with_context("stderr", "psql: error: Connection refused");
+    fn every_field_is_carried_over_once() {
+        let err = Error::new(ToolFailed, "exit 2")
+            .with_context("tool", "psql")
+            .with_context("status", "exit 2")
+            .with_context("stderr", "psql: error: Connection refused");
         let folded = classify(err);
-        assert!(folded.source().unwrap().to_string().contains("exit 2"));
-        assert!(folded.is_retryable());
+        assert!(folded.source().is_none() && folded.is_retryable());
+        assert_eq!(folded.to_string().matches("Connection refused").count(), 1);
+        assert!(folded.to_string().contains("tool: psql, status: exit 2"), "{folded}");
+    }
+
+    #[test]
+    fn rows_are_not_in_the_error() {
+        for stderr in [
+            "psql:<stdin>:9: ERROR:  23505: duplicate key\nDETAIL:  Key (name)=(Geheim) already exists.\nCONTEXT:  COPY t, line 3: \"1\tGeheim\nGeheim\"\nLOCATION:  x.c:1",
+            "psql:<stdin>:9: ERROR:  42601: syntax error\nLINE 1: INSERT INTO t VALUES ('Geheim')\n                   ^",
+            "pg_restore: error: could not execute query: ERROR:  x\nDETAIL:  Key (a)=(Geheim)\nCommand was: INSERT INTO t VALUES ('a\nGeheim');",
+            "psql:<stdin>:3: ERROR:  22P02: invalid input syntax for type integer: \"Geheim\"\nCONTEXT:  COPY t, line 3, column a: \"Geheim\"",
+            "psql:<stdin>:3: ERROR:  22003: value \"Geheim\" is out of range for type integer",
+        ] {
+            let err = classify(Error::new(ToolFailed, "failed").with_context("stderr", stderr));
+            let shown = format!("{err} {err:?}");
+            assert!(!shown.contains("Geheim") && shown.contains("ERROR:"), "{shown}");
+            assert!(!stderr.contains("CONTEXT:") || shown.contains("COPY t, line 3"), "{shown}");
+        }
+        let cut = format!("{}\npsql:<stdin>:9: ERROR:  x", "Geheim ".repeat(2000));
+        let shown = classify(Error::new(ToolFailed, "failed").with_context("stderr", cut)).to_string();
+        assert_eq!(shown, "failed, stderr: psql:<stdin>:9: ERROR:  x");
     }
 }

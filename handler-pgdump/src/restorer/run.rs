@@ -56,7 +56,11 @@ impl Run<'_> {
             DIRECTORY => self.directory(config, atomic, body).await,
             _ => self.custom(config, atomic, body).await,
         };
-        let output = run.map_err(|err| classify(err).with_context("database", config.database()))?;
+        let output = run.map_err(|err| {
+            classify(err)
+                .with_context("server", config.location())
+                .with_context("database", config.database())
+        })?;
         Ok(warnings(&output.stderr))
     }
 
@@ -102,7 +106,7 @@ impl Run<'_> {
         }
         let staging = Staging::create("backup-pg-restore-", self.settings.staging.clone()).await?;
         let archive = staging.content();
-        unpack::copy(body, &archive).await?;
+        unpack::copy(body, &archive).await.map_err(staging.named())?;
         let done = self.archive_at(config, atomic, &archive).await;
         staging.remove().await?;
         done
@@ -111,7 +115,7 @@ impl Run<'_> {
     async fn directory(&self, config: &PgConfig, atomic: Atomic, body: ByteStream) -> Result<ToolOutput> {
         let staging = Staging::create("backup-pg-restore-", self.settings.staging.clone()).await?;
         let folder = staging.content();
-        unpack::unpack(body, &folder).await?;
+        unpack::unpack(body, &folder).await.map_err(staging.named())?;
         let done = self.archive_at(config, atomic, &folder).await;
         staging.remove().await?;
         done

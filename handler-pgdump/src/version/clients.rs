@@ -11,7 +11,7 @@ use backup_core::{
     process::{Host, Tool},
 };
 
-use super::{Version, install_hint};
+use super::Version;
 
 /// Where distributions keep the clients of one major version, as `(parent, prefix, suffix)` of the folder.
 ///
@@ -30,6 +30,10 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
     ("C:\\Program Files\\PostgreSQL", "", "bin"),
 ];
+
+/// How to get the programs, where no version of a server is known yet.
+const PACKAGES: &str =
+    "install the package postgresql-client (Debian, Ubuntu), postgresql (Red Hat) or libpq (Homebrew)";
 
 /// The longest that `--version` may take.
 const VERSION_LIMIT: Duration = Duration::from_secs(30);
@@ -122,7 +126,10 @@ impl Installed {
         }
         match broken {
             _ if !clients.is_empty() => Ok(clients),
-            Some(err) => Err(self.none(program, host).with_source(err)),
+            Some(err) if err.kind() == ErrorKind::ToolNotFound => {
+                Err(self.none(program, host).with_source(err))
+            }
+            Some(err) => Err(does_not_run(program, host, &err)),
             None => Err(self.none(program, host)),
         }
     }
@@ -144,14 +151,11 @@ impl Installed {
             err = err.with_context("host", name);
         }
         match self {
-            Self::Anywhere => err.with_suggestion(
-                "install the package postgresql-client (Debian, Ubuntu), postgresql (Red Hat) or libpq \
-                 (Homebrew), or name the folder of the programs",
-            ),
+            Self::Anywhere => err.with_suggestion(format!("{PACKAGES}, or name the folder of the programs")),
             Self::In(folder) => err
                 .with_context("folder", folder.display())
-                .with_suggestion("name the folder in which the programs are")
-                .with_suggestion(install_hint(17)),
+                .with_suggestion("name the folder in which psql, pg_dump and pg_restore are, or none at all, to have the usual ones looked at")
+                .with_suggestion(PACKAGES),
         }
     }
 
@@ -195,6 +199,23 @@ impl Installed {
         }
         folders
     }
+}
+
+/// A program that is there, and was killed or failed when it was asked for its version.
+fn does_not_run(program: Program, host: &Host, err: &Error) -> Error {
+    let mut named =
+        Error::new(err.kind(), "a client program of PostgreSQL is installed, and does not tell its version");
+    if let Some(name) = host.name() {
+        named = named.with_context("host", name);
+    }
+    named = err.context().fold(named, |named, (key, value)| named.with_context(key, value));
+    if !err.context().any(|(key, _)| key == "tool") {
+        named = named.with_context("tool", program.name());
+    }
+    named.with_suggestion(format!(
+        "run `{} --version` by hand, and reinstall it if that fails",
+        program.name()
+    ))
 }
 
 /// Whether it is the tool that failed, and not the way to its host.

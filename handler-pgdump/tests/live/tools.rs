@@ -34,6 +34,39 @@ async fn a_missing_client_is_named_with_its_package() {
     let err = server.dump("postgres").client_dir(nothing.path()).dump().await.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::ToolNotFound);
     assert!(err.suggestions().iter().any(|text| text.contains("postgresql-client")), "{err:?}");
+    assert!(!err.suggestions().iter().any(|text| text.contains("17")), "no server was asked yet: {err:?}");
+}
+
+#[tokio::test]
+async fn a_client_killed_while_it_tells_its_version_is_there_and_does_not_run() {
+    let server = Server::shared().await;
+    let folder = with_fake_dump(&server, "99.1", "");
+    script(folder.path(), "pg_dump", "kill -9 $$");
+    let err = server.dump("postgres").client_dir(folder.path()).probe().await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::ToolFailed, "{err:?}");
+    assert!(err.to_string().contains("tool: pg_dump") && err.to_string().contains("signal"), "{err}");
+}
+
+#[tokio::test]
+async fn a_full_temporary_folder_is_named_and_not_taken_for_the_store() {
+    let server = Server::shared().await;
+    let says = |what: &str| format!("echo 'pg_dump: error: {what}: No space left on device' >&2; exit 1");
+    let staging = tempfile::tempdir().unwrap();
+    let last = async |text: String| {
+        let folder = with_fake_dump(&server, "99.1", &text);
+        let dump = server.dump("postgres").client_dir(folder.path()).staging(staging.path());
+        let body = dump.format(Format::Directory { jobs: 1 }).dump().await.unwrap().body;
+        body.collect::<Vec<_>>().await.into_iter().last().unwrap().unwrap_err()
+    };
+    let err = last(says("could not write to file")).await;
+    assert_eq!(err.kind(), ErrorKind::StorageFull, "{err:?}");
+    let named = staging.path().display().to_string();
+    assert!(err.suggestions().iter().all(|text| text.contains(&named)), "{err:?}");
+    for field in ["database: postgres", "server: "] {
+        assert!(err.to_string().contains(field), "{err}");
+    }
+    let err = last(says("query failed: ERROR:  could not extend file")).await;
+    assert_eq!(err.suggestions(), ["free space on the server"], "{err:?}");
 }
 
 #[tokio::test]

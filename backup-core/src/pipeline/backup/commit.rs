@@ -20,7 +20,7 @@ impl Pipeline {
                 ErrorKind::Corrupt,
                 "what was stored does not read back as it was written",
             )
-            .with_context("findings", evidence.findings.join("; "))
+            .with_context("findings", evidence.findings.join("\n"))
             .with_suggestion("check disk and memory of store and host, then run the backup again"));
         }
         manifest.finished_at = self.clock.now().trunc_subsecs(3);

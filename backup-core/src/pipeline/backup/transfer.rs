@@ -117,7 +117,7 @@ impl Pipeline {
                     ErrorKind::Incomplete,
                     "the dump does not hold the rows that the tool counted",
                 )
-                .with_context("differences", differences.join("; ")));
+                .with_context("differences", differences.join("\n")));
             }
         }
         let inventory = said.or(seen);

@@ -1,0 +1,75 @@
+//! Ends an operation on Ctrl-C, SIGTERM or SIGHUP, and cleans up after it.
+
+use backup_core::{Error, ErrorKind, Operation, Pipeline, Result};
+
+/// Runs an operation until it ends or a signal comes; an interrupted one is dropped, and what it stored is removed.
+///
+/// # Errors
+///
+/// Those of the operation, else [`Cancelled`](ErrorKind::Cancelled).
+///
+/// # Cancel safety
+///
+/// That of the operation.
+pub async fn interruptible<T>(
+    pipeline: &Pipeline,
+    operation: Operation,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        result = work => return result,
+        () = terminated() => {}
+    }
+    pipeline.settle().await;
+    Err(match operation {
+        Operation::Backup => {
+            Error::new(ErrorKind::Cancelled, "interrupted; what was stored by then was removed")
+        }
+        Operation::Restore => {
+            Error::new(ErrorKind::Cancelled, "interrupted; the restore that was under way is given up")
+                .with_suggestion("look at the target before you use it, then restore again")
+                .with_suggestion(
+                    "a target that was to be replaced has its backup of kind pre-rollback in the list",
+                )
+        }
+        _ => Error::new(ErrorKind::Cancelled, "interrupted; nothing was recorded"),
+    }
+    .with_operation(operation.name()))
+}
+
+/// Waits for Ctrl-C, SIGTERM, or SIGHUP: the end of the terminal.
+async fn terminated() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::SignalKind;
+        let outlives = hangup_is_ignored().await;
+        tokio::select! {
+            () = signalled(SignalKind::interrupt()) => {}
+            () = signalled(SignalKind::terminate()) => {}
+            () = signalled(SignalKind::hangup()), if !outlives => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(unix)]
+async fn signalled(kind: tokio::signal::unix::SignalKind) {
+    match tokio::signal::unix::signal(kind) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started this wants it to outlive the terminal, as `nohup` does.
+#[cfg(unix)]
+async fn hangup_is_ignored() -> bool {
+    let status = tokio::fs::read_to_string("/proc/self/status").await.unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Bit 0 is signal 1.
+    ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
+}
