@@ -10,18 +10,11 @@
 
 use std::{
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
 };
 
 use backup_core::testkit::mysql::PrivateMysql;
-use serde_json::Value;
-
-fn example(name: &str) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let mut command = Command::new(test.parent().unwrap().parent().unwrap().join("examples").join(name));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
+use examples::testing::{self, example, json};
 
 async fn server() -> PrivateMysql {
     let server = PrivateMysql::start().await;
@@ -38,14 +31,8 @@ fn run(command: &mut Command) -> Output {
     command.output().unwrap()
 }
 
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|err| panic!("{err}: {output:?}"))
-}
-
 fn create(server: &PrivateMysql, store: &Path) -> Command {
-    let mut command = example("backup");
-    command.args(["--json", "create", "--store"]).arg(store).env("BACKUP_DATABASE_URL", server.url("shop"));
-    command
+    testing::create(&server.url("shop"), store)
 }
 
 #[tokio::test]

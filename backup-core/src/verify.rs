@@ -18,7 +18,9 @@ pub enum Level {
     Present,
     /// The stored bytes have the recorded SHA-256.
     Digest,
-    /// They decrypt and decompress to the recorded plain digest, and the dump's end mark and inventory agree.
+    /// They decrypt and decompress to the recorded plain digest, and so far as the
+    /// [format shows them](crate::inventory::Inspector::for_format) the dump's end mark and rows agree: both of a plain
+    /// SQL dump, neither of PostgreSQL's custom archive.
     Decoded,
 }
 

@@ -59,6 +59,33 @@ pub(crate) fn io_at(path: &Path, err: io::Error) -> Error {
     Error::new(kind, message).with_context("path", here).with_suggestion(advice).with_source(err)
 }
 
+/// Why the directory of the store cannot be made at `path`, which is not there: what is in the way is above it.
+pub(crate) fn not_made(path: &Path, err: io::Error) -> Error {
+    match (err.kind(), path.parent()) {
+        (io::ErrorKind::PermissionDenied, Some(parent)) => Error::new(
+            ErrorKind::PermissionDenied,
+            "the directory of the store cannot be made",
+        )
+        .with_context("path", path.display())
+        .with_context("not_writable", parent.display())
+        .with_suggestion(format!(
+            "make {} as an administrator, with mode 0700 and the user that runs this as its owner, or choose \
+                     another place",
+            path.display()
+        ))
+        .with_source(err),
+        (io::ErrorKind::NotFound | io::ErrorKind::InvalidInput, _) => {
+            Error::new(ErrorKind::InvalidInput, "no directory can be made at this path")
+                .with_context("path", path.display())
+                .with_suggestion(
+                    "check the path: it may be empty, or lead through a symbolic link to nothing",
+                )
+                .with_source(err)
+        }
+        _ => io_at(path, err),
+    }
+}
+
 /// The errors that the standard library has no kind for.
 #[cfg(unix)]
 fn other(path: &Path, err: io::Error) -> Error {

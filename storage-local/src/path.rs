@@ -41,9 +41,9 @@ pub(crate) struct Root {
 impl Root {
     /// Opens the directory, making it and its missing parents where they are to be written to.
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self> {
-        let path = std::path::absolute(path).map_err(|err| error::io_at(path, err))?;
+        let path = std::path::absolute(path).map_err(|err| error::not_made(path, err))?;
         if access == Access::ReadWrite {
-            make_with_parents(&path).map_err(|(at, err)| error::io_at(&at, err))?;
+            make_with_parents(&path).map_err(|(at, err)| error::not_made(&at, err))?;
         }
         let opened = (|| {
             let dir = Dir::open(&path)?;

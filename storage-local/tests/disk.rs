@@ -185,6 +185,8 @@ fn missing_rights_are_denied_with_the_path_and_advice() {
 async fn denied() {
     let Some(root) = mounted() else { return };
     let store = LocalStore::open(&root).await.unwrap();
+    let not_made = LocalStore::open(root.join("readable/new")).await.unwrap_err().to_string();
+    assert!(not_made.ends_with("store/readable"), "the folder that is in the way is named: {not_made}");
     for (err, path) in [
         (LocalStore::open(root.join("readable")).await.unwrap_err(), "readable"),
         (LocalStore::open(root.join("readable/new")).await.unwrap_err(), "readable/new"),

@@ -51,6 +51,17 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
+async fn a_path_that_leads_nowhere_is_a_wrong_path_and_no_missing_backup() {
+    let dir = tempfile::tempdir().unwrap();
+    symlink("nothing", dir.path().join("link")).unwrap();
+    let nowhere = dir.path().join("link/store");
+    let err = LocalStore::open(&nowhere).await.unwrap_err();
+    assert_says(&err, ErrorKind::InvalidInput, &nowhere);
+    assert!(err.suggestions().iter().all(|text| text.contains("path")), "{err:?}");
+    assert_eq!(LocalStore::open("").await.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
 async fn files_and_folders_are_for_this_user_alone() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("deep/er/store");
