@@ -31,9 +31,12 @@ use examples::{
 use serde_json::json;
 use storage_local::LocalStore;
 
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 done, and something needs a look (list: a damaged backup, or one whose \
+                          last check failed); 2 failed, also: not found; 3 refused, nothing was done.";
+
 /// Back up a database, and prove it.
 #[derive(Debug, Parser)]
-#[command(name = "backup", version)]
+#[command(name = "backup", version, after_help = EXIT_CODES)]
 struct Cli {
     /// Write one JSON document to standard output.
     #[arg(long, global = true)]

@@ -294,6 +294,10 @@ fn a_result_that_cannot_be_written_is_never_a_success() {
         let (code, told) = full(read);
         assert_eq!(code, 2, "{read}: {told}");
     }
+    let to = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut quickstart = example("quickstart");
+    quickstart.current_dir(shop.folder.path()).env("TMPDIR", shop.folder.path()).stdout(to);
+    assert_eq!(quickstart.output().unwrap().status.code(), Some(2));
     let (code, told) = full(&format!("verify {id} --store backups"));
     assert!(code == 2 && told.contains("standard output"), "{code} {told}");
     let (code, told) = full("create --database sqlite:shop.sqlite --store backups --label second");

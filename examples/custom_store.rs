@@ -95,11 +95,11 @@ async fn main() -> Result<()> {
     let store = FolderStore::new(shared.clone(), "team-a")?;
     let pipeline = Pipeline::new(FakeDumper::new("all the rows"), store);
     let report = pipeline.backup(BackupRequest::new()).await?;
-    print(&format!("backed up {} into a store of one's own", report.backup));
+    print(&format!("backed up {} into a store of one's own", report.backup))?;
 
     let keys: Vec<String> =
         shared.list(&Prefix::root()).map_ok(|object| object.key.to_string()).try_collect().await?;
-    print(&format!("the shared store holds\n  {}", keys.join("\n  ")));
+    print(&format!("the shared store holds\n  {}", keys.join("\n  ")))?;
     Ok(())
 }
 

@@ -94,6 +94,27 @@ async fn an_interrupted_backup_removes_what_it_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_restore_says_so_and_leaves_no_database() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let created = json(&create(&server, folder.path()).output().unwrap());
+    let id = created["result"]["backup"]["id"].as_str().unwrap();
+    let mut restore = example("backup");
+    restore.args(["--json", "restore", id, "--confirm", "--store"]).arg(folder.path());
+    restore.env("BACKUP_TARGET_URL", server.url("shop_again"));
+    let child = restore.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id().to_string();
+    let others = "select count(*) from pg_database where datname like 'shop_again%'";
+    while server.psql("postgres", others).await == "0" {}
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &json(&output)["code"]), (Some(2), &"cancelled".into()), "{output:?}");
+    let said = json(&output)["error"].as_str().unwrap().to_owned();
+    assert!(said.contains("restore") && !said.contains("stored"), "{said}");
+    assert_eq!(server.psql("postgres", others).await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_up_in_mid_backup_is_named_and_left_clean() {
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();

@@ -16,9 +16,8 @@ async fn nightly(database_url: &str) -> Result<()> {
 
     let report = pipeline.backup(BackupRequest::new().with_kind(Kind::Daily)).await?;
     pipeline.verify(&report.backup, Level::Decoded).await?.ensure_passed()?;
-    report.warnings.iter().for_each(|warning| print(&format!("warning: {warning}")));
-    print(&format!("{} is in ./backups, and proven", report.backup));
-    Ok(())
+    report.warnings.iter().try_for_each(|warning| print(&format!("warning: {warning}")))?;
+    print(&format!("{} is in ./backups, and proven", report.backup))
 }
 
 #[tokio::main]

@@ -64,7 +64,7 @@ async fn shop(store: PathBuf) -> Result<()> {
     tokio::task::spawn_blocking(move || make_shop(&made)).await.map_err(|err| {
         Error::new(ErrorKind::Unexpected, "the shop database was not made").with_source(err)
     })??;
-    print(&format!("1. made     {}", source.display()));
+    print(&format!("1. made     {}", source.display()))?;
 
     let (pipeline, report) = back_up(Arc::new(SqliteDump::new(&source)), store.clone()).await?;
     let target = folder.join("restored.sqlite");
@@ -76,7 +76,7 @@ async fn shop(store: PathBuf) -> Result<()> {
         count(restored.tables, "table"),
         count(restored.rows, "row"),
         database::compared(restored.rows_compared),
-    ));
+    ))?;
     let artifact = store.join(report.manifest.artifact.key.as_str());
     print(&format!(
         "\nLook at it with stock tools:\n  zstd -t {artifact}\n  cat {manifest}\n  sqlite3 {target} 'select * from orders limit 3'\nRemove what this made, and nothing else:\n  rm -r {folder}\n  cargo backup delete {backup} --store {store} --confirm",
@@ -86,14 +86,14 @@ async fn shop(store: PathBuf) -> Result<()> {
         folder = folder.display(),
         backup = report.backup,
         store = store.display(),
-    ));
+    ))?;
     Ok(())
 }
 
 /// The tour with a database of one's own: the restore goes into a throw-away one.
 async fn own_database(url: &str, store: PathBuf) -> Result<()> {
     let restorer: Arc<dyn Restorer> = database::restorer(url, Host::local())?;
-    print("1. reading  your database; nothing in it is changed");
+    print("1. reading  your database; nothing in it is changed")?;
     let (pipeline, report) = back_up(database::dumper(url, None, Host::local())?, store).await?;
     let scratch = restorer.scratch().await?;
     let restored =
@@ -105,7 +105,7 @@ async fn own_database(url: &str, store: PathBuf) -> Result<()> {
         count(restored.tables, "table"),
         count(restored.rows, "row"),
         database::compared(restored.rows_compared),
-    ));
+    ))?;
     Ok(())
 }
 
@@ -119,9 +119,9 @@ async fn back_up(dumper: Arc<dyn Dumper>, store: PathBuf) -> Result<(Pipeline, B
     print(&format!(
         "2. backed up into {} ({} bytes, {} plain)",
         report.backup, manifest.artifact.size, manifest.plain.size
-    ));
+    ))?;
     let proof = pipeline.verify(&report.backup, Level::Decoded).await?.ensure_passed()?;
-    print(&format!("3. verified {} bytes: present, digest, decoded", proof.evidence.bytes_read));
+    print(&format!("3. verified {} bytes: present, digest, decoded", proof.evidence.bytes_read))?;
     Ok((pipeline, report))
 }
 

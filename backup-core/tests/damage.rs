@@ -110,6 +110,26 @@ async fn an_artifact_without_manifest_is_no_backup_and_says_so() {
 }
 
 #[tokio::test]
+async fn rows_that_are_not_the_recorded_ones_are_findings_of_their_own() {
+    let tables: Vec<String> = (10..40)
+        .map(|n| format!("CREATE TABLE `t{n}` (`a` int);\nINSERT INTO `t{n}` VALUES (1);\n"))
+        .collect();
+    let dump = format!("-- MySQL dump\n{}-- Dump completed\n", tables.concat());
+    let info = backup_core::DumperInfo::new("mysql", "plain", "sql");
+    let store = MemoryStore::new();
+    let pipeline = Pipeline::new(FakeDumper::new(dump).with_info(info), store.clone());
+    let backup = pipeline.backup(BackupRequest::new()).await.unwrap().backup;
+    let key = Key::parse(format!("{backup}.manifest.json")).unwrap();
+    let json = String::from_utf8(store.get_bytes(&key, LIMIT).await.unwrap().to_vec()).unwrap();
+    overwrite(&store, &key, json.replace("\"rows\": 1", "\"rows\": 2")).await;
+
+    let found = pipeline.verify(&backup, Level::Decoded).await.unwrap().evidence.findings;
+    assert_eq!(found.len(), 22, "{found:?}");
+    assert_eq!(found[1], "table t10 has 1 rows, 2 expected");
+    assert_eq!(found[21], "and 10 more");
+}
+
+#[tokio::test]
 async fn a_manifest_moved_elsewhere_is_refused() {
     let store = MemoryStore::new();
     let (pipeline, backup, _) = stored("zstd", "a", &store).await;

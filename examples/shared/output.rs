@@ -68,14 +68,7 @@ impl Style {
                 format!("{document:#}")
             }
         };
-        match write(&text) {
-            Err(err) => {
-                Err(Error::new(ErrorKind::Unexpected, "the result could not be written to standard output")
-                    .with_context("reason", err)
-                    .with_suggestion("look at where standard output goes"))
-            }
-            Ok(()) => Ok(code),
-        }
+        write(&text).map(|()| code).map_err(unwritten)
     }
 
     /// Writes an error, and gives the exit code that belongs to it.
@@ -200,9 +193,19 @@ fn adds_something(lines: &[String], cause: &(dyn std::error::Error + 'static)) -
     }
 }
 
-/// Writes a line to standard output; what cannot be written is let go.
-pub fn print(text: &str) {
-    let _closed = write(text);
+/// Writes a line to standard output.
+///
+/// # Errors
+///
+/// Where standard output does not take it; a reader that went away is no failure.
+pub fn print(text: &str) -> Result<()> {
+    write(text).map_err(unwritten)
+}
+
+fn unwritten(err: io::Error) -> Error {
+    Error::new(ErrorKind::Unexpected, "the result could not be written to standard output")
+        .with_context("reason", err)
+        .with_suggestion("look at where standard output goes")
 }
 
 /// A reader that went away has read what it wanted.

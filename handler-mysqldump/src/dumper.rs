@@ -392,7 +392,7 @@ impl Dumper for MysqlDump {
             Ok::<_, Error>((prepared, grants, started))
         };
         let (prepared, grants, (body, encoding)) = start.await.map_err(|err| err.with_operation("dump"))?;
-        let mut dump = Dump::new(prepared.source, explained(body));
+        let mut dump = Dump::new(prepared.source, explained(body, &self.config));
         dump.encoding = encoding;
         dump.warnings = prepared.warnings;
         if let Some(grants) = grants {
@@ -403,7 +403,13 @@ impl Dumper for MysqlDump {
     }
 }
 
-/// Says what the tool's messages mean, in the error that ends the stream.
-fn explained(body: ByteStream) -> ByteStream {
-    ByteStream::new(body.map(|item| item.map_err(|err| classify(err).with_operation("dump"))))
+/// Says what the tool's messages mean and of which database, in the error that ends the stream.
+fn explained(body: ByteStream, config: &MysqlConfig) -> ByteStream {
+    let (server, database) = (config.location(), config.database().to_owned());
+    ByteStream::new(body.map(move |item| {
+        item.map_err(|err| {
+            let err = classify(err).with_operation("dump");
+            err.with_context("server", &server).with_context("database", &database)
+        })
+    }))
 }

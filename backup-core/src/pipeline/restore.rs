@@ -1,6 +1,10 @@
 use serde::Serialize;
 
-use super::{BackupRequest, Pipeline, meter::Meter};
+use super::{
+    BackupRequest, Pipeline,
+    meter::Meter,
+    verify::{DIFFERENCES, listed},
+};
 use crate::{
     BackupRef, Error, ErrorKind, Event, Inventory, Kind, Level, Manifest, OnExisting, Operation,
     RestoreOptions, RestoreOutcome, Restorer, Result, TargetInfo, inventory::Inspector, verify::stored,
@@ -11,9 +15,6 @@ mod request;
 
 pub use plan::RestorePlan;
 pub use request::{RestoreRequest, SafetyBackup, SourceAsTarget};
-
-/// The most tables whose rows are named in an error.
-const NAMED_DIFFERENCES: usize = 20;
 
 /// A restore that was done.
 #[derive(Debug, Clone, Serialize)]
@@ -210,18 +211,17 @@ fn with_way_back(err: Error, safety: &BackupRef) -> Error {
 
 /// Fails unless every table got the rows that the backup recorded.
 fn compare(expected: &Inventory, restored: &Inventory, target: &TargetInfo) -> Result<()> {
-    let mut differences = expected.differences(restored);
+    let differences = expected.differences(restored);
     if differences.is_empty() {
         return Ok(());
     }
-    differences.truncate(NAMED_DIFFERENCES);
     let err = Error::new(
         ErrorKind::Corrupt,
         "the target was restored, but its rows are not those of the backup",
     )
     .with_context("target", &target.database)
     .with_context("location", &target.location)
-    .with_context("differences", differences.join("\n"))
+    .with_context(DIFFERENCES, listed(&differences))
     .with_suggestion(
         "do not use the target; look for triggers or rules that change rows, or restore another backup",
     );

@@ -10,6 +10,12 @@ use crate::{
     verify::stored::{self, Codec},
 };
 
+/// The field of an error that lists where rows differ.
+pub(super) const DIFFERENCES: &str = "differences";
+
+/// The most tables whose rows are named.
+const NAMED_DIFFERENCES: usize = 20;
+
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -97,9 +103,7 @@ impl Pipeline {
         let findings = match self.watch(operation, &backup, &meter, work).await {
             Ok(()) => Vec::new(),
             // These say that the bytes are not as recorded; every other error says that we could not look.
-            Err(err) if matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Incomplete) => {
-                vec![described(&err)]
-            }
+            Err(err) if matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Incomplete) => findings_of(&err),
             Err(err) => return Err(err),
         };
         Ok(Evidence {
@@ -122,7 +126,7 @@ impl Pipeline {
             let differences = expected.differences(&found);
             if !differences.is_empty() {
                 return Err(Error::new(ErrorKind::Corrupt, "the dump does not hold the recorded rows")
-                    .with_context("differences", differences.join("\n")));
+                    .with_context(DIFFERENCES, listed(&differences)));
             }
         }
         for companion in manifest.companions.values() {
@@ -174,6 +178,24 @@ impl Pipeline {
             }
         };
         Ok(Codec { compressor: self.compressor_named(&manifest.compression)?, encryptor })
+    }
+}
+
+/// The differences of two inventories, one a line, as many as a person reads.
+pub(super) fn listed(differences: &[String]) -> String {
+    let mut lines: Vec<&str> = differences.iter().take(NAMED_DIFFERENCES).map(String::as_str).collect();
+    let more = format!("and {} more", differences.len().saturating_sub(NAMED_DIFFERENCES));
+    if differences.len() > NAMED_DIFFERENCES {
+        lines.push(&more);
+    }
+    lines.join("\n")
+}
+
+/// What an error found, one sentence each.
+fn findings_of(err: &Error) -> Vec<String> {
+    match err.context().find(|(key, _)| *key == DIFFERENCES) {
+        Some((_, lines)) => std::iter::once(err.message()).chain(lines.lines()).map(str::to_owned).collect(),
+        None => vec![described(err)],
     }
 }
 

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    super::{Pipeline, claim::Claim, meter::Meter},
+    super::{
+        Pipeline,
+        claim::Claim,
+        meter::Meter,
+        verify::{DIFFERENCES, listed},
+    },
     SpaceCheck,
     beside::Beside,
 };
@@ -117,7 +122,7 @@ impl Pipeline {
                     ErrorKind::Incomplete,
                     "the dump does not hold the rows that the tool counted",
                 )
-                .with_context("differences", differences.join("\n")));
+                .with_context(DIFFERENCES, listed(&differences)));
             }
         }
         let inventory = said.or(seen);
