@@ -16,12 +16,15 @@ use crate::{
     error::classify,
     format::{self, Consistency, Content, Grants, Position, Stored},
     server::{Facts, Server},
-    version::{Client, Flavour, Installed, choose, misfit},
+    version::{Client, Flavour, Installed, misfit},
 };
 
 mod grants;
 mod joined;
+mod recent;
 mod rights;
+
+use recent::Recent;
 
 /// How long the program may be silent, unless said otherwise: it may have to wait for a lock.
 const IDLE_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -52,6 +55,7 @@ pub struct MysqlDump {
     installed: Installed,
     idle_timeout: Duration,
     total_timeout: Option<Duration>,
+    recent: Recent,
 }
 
 impl MysqlDump {
@@ -74,6 +78,7 @@ impl MysqlDump {
             installed: Installed::default(),
             idle_timeout: IDLE_LIMIT,
             total_timeout: None,
+            recent: Recent::default(),
         }
     }
 
@@ -198,6 +203,7 @@ impl MysqlDump {
     /// Uses the client programs in this folder and no others; called again, those in that folder too.
     #[must_use]
     pub fn client_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.recent = Recent::default();
         self.installed.folders.push(folder.into());
         self
     }
@@ -205,22 +211,30 @@ impl MysqlDump {
     /// Runs the client programs on this host; the address of the server is the one seen from there.
     #[must_use]
     pub fn over(mut self, host: Host) -> Self {
+        self.recent = Recent::default();
         self.installed.host = host;
         self
     }
 
     pub(crate) fn installed(mut self, installed: Installed) -> Self {
+        self.recent = Recent::default();
         self.installed = installed;
         self
     }
 
+    /// What a probe found a moment ago, or finds now: a backup asks twice, and each question is a round trip.
     async fn prepare(&self) -> Result<Prepared> {
+        match self.recent.take(&self.config, &self.settings) {
+            Some(recent) => Ok(recent),
+            None => self.examine().await,
+        }
+    }
+
+    async fn examine(&self) -> Result<Prepared> {
         self.check_settings()?;
         let server = Server::connect(&self.config, &self.installed).await?;
         let facts = server.facts().await?;
-        let client = choose(self.installed.dump().await?, server.version).into_iter().next();
-        let client =
-            client.ok_or_else(|| Error::new(ErrorKind::ToolNotFound, "no client program can be used"))?;
+        let client = server.dumping_client()?;
         self.check_flavour(&client, &server, &facts)?;
         let mut warnings = rights::check(&server, &facts, &self.settings).await?;
         warnings.extend(misfit(&client, server.version));
@@ -363,6 +377,7 @@ fn shown(names: &[String]) -> String {
 }
 
 /// What is known before the first byte.
+#[derive(Debug, Clone)]
 struct Prepared {
     source: SourceInfo,
     client: Client,
@@ -377,8 +392,10 @@ impl Dumper for MysqlDump {
     }
 
     async fn probe(&self) -> Result<SourceInfo> {
-        let prepared = self.prepare().await.map_err(|err| err.with_operation("probe"))?;
-        Ok(prepared.source)
+        let prepared = self.examine().await.map_err(|err| err.with_operation("probe"))?;
+        let source = prepared.source.clone();
+        self.recent.set(&self.config, &self.settings, prepared);
+        Ok(source)
     }
 
     async fn dump(&self) -> Result<Dump> {

@@ -9,7 +9,7 @@ use crate::{
     command::{self, SQL_ARGS},
     config::{MysqlConfig, Tls},
     error::classify,
-    version::{Client, Flavour, Installed, Version, choose},
+    version::{Client, Clients, Flavour, Installed, Version, choose},
 };
 
 mod rows;
@@ -32,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) config: MysqlConfig,
     pub(crate) host: Host,
     pub(crate) sql: Client,
+    /// The installed programs.
+    pub(crate) clients: Clients,
     pub(crate) version: Version,
     /// The version as the server says it.
     pub(crate) printed: String,
@@ -51,6 +53,11 @@ pub(crate) struct Facts {
     pub(crate) objects: u64,
     /// How many columns are computed by the server.
     pub(crate) generated_columns: u64,
+    /// The account, as the server names it, and the roles that are active, `NONE` without.
+    pub(crate) user: String,
+    pub(crate) role: String,
+    /// What `SHOW GRANTS` says.
+    pub(crate) grants: Vec<String>,
     /// Tables whose engine has no transactions, with the engine.
     pub(crate) without_transactions: Vec<(String, String)>,
 }
@@ -70,10 +77,11 @@ impl Server {
     /// Cancel-safe.
     pub(crate) async fn connect(config: &MysqlConfig, installed: &Installed) -> Result<Self> {
         config.validate()?;
-        let clients = installed.sql().await?;
+        let clients = installed.clients().await?;
         let mut refused = None;
-        for sql in clients {
+        for sql in clients.sql.clone() {
             let mut server = Self {
+                clients: clients.clone(),
                 config: config.clone(),
                 host: installed.host.clone(),
                 version: sql.version,
@@ -91,7 +99,7 @@ impl Server {
                         Error::new(ErrorKind::Unsupported, "the server's version cannot be read")
                             .with_context("version", &server.printed)
                     })?;
-                    server.prefer_own_flavour(installed).await?;
+                    server.prefer_own_flavour();
                     return Ok(server);
                 }
                 // Another flavour's client may know the server's way of authentication.
@@ -103,13 +111,18 @@ impl Server {
     }
 
     /// Restores and answers are safest with the server's own client.
-    async fn prefer_own_flavour(&mut self, installed: &Installed) -> Result<()> {
-        if let Some(best) = choose(installed.sql().await?, self.version).into_iter().next()
+    fn prefer_own_flavour(&mut self) {
+        if let Some(best) = choose(self.clients.sql.clone(), self.version).into_iter().next()
             && best.version.flavour == self.version.flavour
         {
             self.sql = best;
         }
-        Ok(())
+    }
+
+    /// The program that fits the server best.
+    pub(crate) fn dumping_client(&self) -> Result<Client> {
+        let best = choose(self.clients.dump.clone(), self.version).into_iter().next();
+        best.ok_or_else(|| Error::new(ErrorKind::ToolNotFound, "no client program can be used"))
     }
 
     /// The same server, another database.
@@ -171,6 +184,10 @@ impl Server {
         Rows::parse(&output.stdout)
     }
 
+    fn has_roles(&self) -> bool {
+        self.version.flavour == Flavour::MariaDb || self.version.is_at_least(Flavour::MySql, 8, 0, 0)
+    }
+
     /// Asks for size and content of the database.
     ///
     /// # Errors
@@ -187,7 +204,9 @@ impl Server {
         } else {
             ""
         };
-        let rows = self.ask(&format!("{fresh}{FACTS}"), QUESTION_LIMIT).await?;
+        let role = if self.has_roles() { "COALESCE(CURRENT_ROLE(), 'NONE')" } else { "'NONE'" };
+        let who = format!("SELECT 'user', CURRENT_USER(), {role};\nSHOW GRANTS;\n");
+        let rows = self.ask(&format!("{fresh}{FACTS}{who}"), QUESTION_LIMIT).await?;
         let mut facts = Facts::default();
         for row in rows.iter() {
             match row {
@@ -203,6 +222,10 @@ impl Server {
                 [kind, views, triggers] if kind == "views" => {
                     (facts.views, facts.triggers) = (number(views)?, number(triggers)?);
                 }
+                [kind, user, role] if kind == "user" => {
+                    (facts.user, facts.role) = (user.clone(), role.clone());
+                }
+                [grant] => facts.grants.push(grant.clone()),
                 [kind, others, generated] if kind == "others" => {
                     (facts.objects, facts.generated_columns) = (number(others)?, number(generated)?);
                 }

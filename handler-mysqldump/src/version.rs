@@ -4,7 +4,7 @@ use std::fmt;
 
 mod clients;
 
-pub(crate) use clients::{Client, Installed, choose, misfit};
+pub(crate) use clients::{Client, Clients, Installed, choose, misfit};
 
 /// Which of the two families a server or a client program belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

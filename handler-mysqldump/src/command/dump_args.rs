@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What a dump holds and how it is made.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct DumpSettings {
     /// Further databases.
     pub(crate) also: Vec<String>,

@@ -12,7 +12,7 @@ use crate::{
 
 /// Refuses a dump that the user's rights do not suffice for, and warns of what they may not suffice for.
 pub(super) async fn check(server: &Server, facts: &Facts, settings: &DumpSettings) -> Result<Vec<String>> {
-    let rights = Rights::ask(server).await?;
+    let rights = Rights::ask(server, facts).await?;
     let database = server.config.database();
     let wanted = |kind: &str| settings.stored().contains(&(named(kind), Stored::Include));
     let mut needed = vec!["SELECT"];
@@ -88,27 +88,20 @@ struct Rights {
 }
 
 impl Rights {
-    async fn ask(server: &Server) -> Result<Self> {
-        let user =
-            server.ask("SELECT CURRENT_USER(), COALESCE(CURRENT_ROLE(), 'NONE');\n", QUESTION_LIMIT).await;
-        let (user, role) = if let Ok(rows) = &user {
-            (rows.cell(0, 0)?.to_owned(), rows.cell(0, 1)?.to_owned())
-        } else {
-            // Versions before there were roles.
-            let rows = server.ask("SELECT CURRENT_USER();\n", QUESTION_LIMIT).await?;
-            (rows.cell(0, 0)?.to_owned(), "NONE".to_owned())
-        };
-        let mut sql = "SHOW GRANTS;\n".to_owned();
-        if role != "NONE" {
-            match server.version.flavour {
-                Flavour::MySql => sql = format!("SHOW GRANTS FOR CURRENT_USER() USING {role};\n"),
-                Flavour::MariaDb => sql.push_str(&format!("SHOW GRANTS FOR {};\n", quote_identifier(&role))),
-            }
+    async fn ask(server: &Server, facts: &Facts) -> Result<Self> {
+        let mut grants = facts.grants.clone();
+        if facts.role != "NONE" {
+            // The rights of active roles are not among the user's own.
+            let sql = match server.version.flavour {
+                Flavour::MySql => format!("SHOW GRANTS FOR CURRENT_USER() USING {};\n", facts.role),
+                Flavour::MariaDb => format!("SHOW GRANTS FOR {};\n", quote_identifier(&facts.role)),
+            };
+            let rows = server.ask(&sql, QUESTION_LIMIT).await?;
+            grants.extend(rows.iter().filter_map(|row| row.first().cloned()));
         }
-        let rows = server.ask(&sql, QUESTION_LIMIT).await?;
-        let mut rights = Self { user: account(&user), ..Self::default() };
-        for row in rows.iter() {
-            rights.read(row.first().map_or("", String::as_str), server.config.database());
+        let mut rights = Self { user: account(&facts.user), ..Self::default() };
+        for grant in &grants {
+            rights.read(grant, server.config.database());
         }
         Ok(rights)
     }

@@ -97,8 +97,8 @@ impl<'a> Exchange<'a> {
             name,
             beside,
             replaced: target::name_beside(name, "replaced")?,
-            old: Programs::read(server, run.settings).await?,
-            new: Programs::read(&server.at(beside), &run.settings.at(beside)).await?,
+            old: Programs::read(server).await?,
+            new: Programs::read(&server.at(beside)).await?,
         })
     }
 
@@ -124,14 +124,14 @@ impl<'a> Exchange<'a> {
         let undone = async {
             let moved = self.server.at(&self.replaced).facts().await?;
             if moved.tables > 0 || self.old.tables.is_empty() {
-                let left = Programs::read(&self.server.at(self.name), &self.loader).await?;
+                let left = Programs::read(&self.server.at(self.name)).await?;
                 self.run(&left.drop_triggers(self.name)).await?;
                 self.run(&left.drop_others(self.name)).await?;
                 if moved.tables > 0 || !left.tables.is_empty() {
                     self.run(&self.rename(false)).await?;
                 }
             } else {
-                let left = Programs::read(&self.server.at(self.name), &self.loader).await?;
+                let left = Programs::read(&self.server.at(self.name)).await?;
                 self.run(&left.drop_triggers(self.name)).await?;
                 self.run(&left.drop_others(self.name)).await?;
             }

@@ -1,11 +1,8 @@
 //! Finds the installed client programs, and chooses among them.
 
-use std::{cmp::Reverse, path::PathBuf, time::Duration};
+use std::{cmp::Reverse, path::PathBuf};
 
-use backup_core::{
-    Error, ErrorKind, Result,
-    process::{Host, Tool},
-};
+use backup_core::{Error, ErrorKind, Result, process::Host};
 
 use super::{Flavour, Version};
 
@@ -32,9 +29,6 @@ const DUMP: &[&str] = &["mariadb-dump", "mysqldump"];
 /// The names of the program that runs SQL.
 const SQL: &[&str] = &["mariadb", "mysql"];
 
-/// The longest that `--version` may take.
-const VERSION_LIMIT: Duration = Duration::from_secs(30);
-
 /// A client program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Client {
@@ -42,6 +36,13 @@ pub(crate) struct Client {
     pub(crate) version: Version,
     /// The version as the program prints it.
     pub(crate) printed: String,
+}
+
+/// The installed client programs; of each kind at least one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clients {
+    pub(crate) dump: Vec<Client>,
+    pub(crate) sql: Vec<Client>,
 }
 
 /// Where clients are looked for.
@@ -53,56 +54,43 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    /// The programs that dump; never none.
+    /// All programs, in one go.
+    ///
+    /// # Errors
+    ///
+    /// [`ToolNotFound`](ErrorKind::ToolNotFound) where there is none that runs SQL, or none that dumps.
     ///
     /// # Cancel safety
     ///
     /// Cancel-safe.
-    pub(crate) async fn dump(&self) -> Result<Vec<Client>> {
-        self.find(DUMP).await
-    }
-
-    /// The programs that run SQL; never none.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel-safe.
-    pub(crate) async fn sql(&self) -> Result<Vec<Client>> {
-        self.find(SQL).await
-    }
-
-    async fn find(&self, names: &'static [&'static str]) -> Result<Vec<Client>> {
-        let name = names.first().copied().unwrap_or_default();
-        let paths = self.paths(names).await?;
-        let mut clients: Vec<Client> = Vec::new();
-        let mut broken = None;
-        for path in paths {
-            let tool = Tool::new(name, &path)
-                .on(&self.host)
-                .arg("--version")
-                .env("LC_ALL", "C")
-                .total_timeout(VERSION_LIMIT);
-            match tool.output(4096).await {
-                Ok(output) => {
-                    let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-                    if let Some(version) = Version::of_client(&printed) {
-                        clients.push(Client { path, version, printed });
-                    }
-                }
-                // One that does not run hides none that does.
-                Err(err) => broken = Some(err),
+    pub(crate) async fn clients(&self) -> Result<Clients> {
+        let names: Vec<&str> = DUMP.iter().chain(SQL).copied().collect();
+        let paths = self.paths(&names).await?;
+        let said = match self.host.program_versions(&paths).await {
+            Ok(said) => said,
+            Err(err) if matches!(err.kind(), ErrorKind::ToolFailed | ErrorKind::ToolNotFound) => {
+                return Err(self.none("mysql").with_source(err));
             }
+            Err(err) => return Err(err),
+        };
+        let mut clients = Clients::default();
+        for (path, printed) in said {
+            let Some(version) = Version::of_client(&printed) else { continue };
+            let dumps =
+                path.file_stem().and_then(|name| name.to_str()).is_some_and(|name| DUMP.contains(&name));
+            let client = Client { path, version, printed };
+            if dumps { clients.dump.push(client) } else { clients.sql.push(client) }
         }
-        match broken {
-            _ if !clients.is_empty() => Ok(clients),
-            // The remote host's own trouble is not a missing program.
-            Some(err) if !matches!(err.kind(), ErrorKind::ToolFailed | ErrorKind::ToolNotFound) => Err(err),
-            Some(err) => Err(self.none(name).with_source(err)),
-            None => Err(self.none(name)),
+        if clients.sql.is_empty() {
+            return Err(self.none("mysql"));
         }
+        if clients.dump.is_empty() {
+            return Err(self.none("mysqldump"));
+        }
+        Ok(clients)
     }
 
-    async fn paths(&self, names: &'static [&'static str]) -> Result<Vec<PathBuf>> {
+    async fn paths(&self, names: &[&str]) -> Result<Vec<PathBuf>> {
         if self.folders.is_empty() {
             return self.host.find_program(names, FOLDERS).await;
         }

@@ -5,12 +5,10 @@ use std::{fmt::Write as _, time::Duration};
 use backup_core::{Error, ErrorKind, Result};
 use bytes::Bytes;
 
-use super::super::MysqlRestore;
 use crate::{
     command,
     error::classify,
     server::{QUESTION_LIMIT, Server, quote_identifier},
-    version::choose,
 };
 
 /// The longest that writing the definitions may take.
@@ -42,7 +40,7 @@ pub(super) struct Programs {
 
 impl Programs {
     /// Reads them from the database that `server` is set to.
-    pub(super) async fn read(server: &Server, settings: &MysqlRestore) -> Result<Self> {
+    pub(super) async fn read(server: &Server) -> Result<Self> {
         let rows = server.ask(OBJECTS, QUESTION_LIMIT).await?;
         let (mut tables, mut triggers, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows.iter() {
@@ -60,13 +58,10 @@ impl Programs {
             Bytes::new()
         } else {
             let args = ["--no-create-info", "--routines", "--triggers", "--events"];
-            dump(server, settings, &args, &[]).await?
+            dump(server, &args, &[]).await?
         };
-        let views = if views.is_empty() {
-            Bytes::new()
-        } else {
-            dump(server, settings, &["--skip-triggers"], &views).await?
-        };
+        let views =
+            if views.is_empty() { Bytes::new() } else { dump(server, &["--skip-triggers"], &views).await? };
         Ok(Self { tables, triggers, others, definitions, views })
     }
 
@@ -91,10 +86,8 @@ fn drops<'a>(database: &str, objects: impl Iterator<Item = (&'a str, &'a str)>) 
 }
 
 /// Definitions without rows.
-async fn dump(server: &Server, settings: &MysqlRestore, args: &[&str], names: &[String]) -> Result<Bytes> {
-    let client = choose(settings.installed.dump().await?, server.version).into_iter().next();
-    let client =
-        client.ok_or_else(|| Error::new(ErrorKind::ToolNotFound, "no client program can be used"))?;
+async fn dump(server: &Server, args: &[&str], names: &[String]) -> Result<Bytes> {
+    let client = server.dumping_client()?;
     let mut all: Vec<String> = vec![
         "--no-data".to_owned(),
         "--no-tablespaces".to_owned(),
