@@ -42,6 +42,8 @@ pub struct Tool {
     /// The files of a tool on another host.
     files: Vec<Secret>,
     has_local_files: bool,
+    /// Files here that the tool gets as descriptors, from [`FIRST_FD`](files::FIRST_FD) on.
+    opened: Vec<PathBuf>,
 }
 
 impl fmt::Debug for Tool {
@@ -82,6 +84,7 @@ impl Tool {
             host: Host::local(),
             files: Vec::new(),
             has_local_files: false,
+            opened: Vec::new(),
         }
     }
 

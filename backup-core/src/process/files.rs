@@ -19,7 +19,9 @@ const FILES_MAX: usize = 4;
 impl Tool {
     /// Adds an argument that names a file with this content, such as `--defaults-extra-file=` and a path behind it.
     ///
-    /// Here it is a file of mode 0600 in a folder of mode 0700, gone when the tool has ended. On another host it is
+    /// Here it is a file of mode 0600 in a folder of mode 0700. On Linux, where the tool's program is an absolute path,
+    /// the tool gets it as an open descriptor, `/dev/fd/3`, and it is gone from the disk before the tool begins, so that
+    /// nothing is left even of killed processes; else it is gone when the tool has ended. On another host it is
     /// a pipe, `/dev/fd/3`, which can be read once, and of which nothing is written to a disk. Say [`on`](Self::on)
     /// which host before.
     ///
@@ -64,6 +66,12 @@ impl Tool {
                 })??;
             self.guards.push(Arc::new(folder));
             self.has_local_files = true;
+            // Elsewhere a descriptor's name can be read once only, and some tools read twice.
+            if cfg!(target_os = "linux") && self.program.is_absolute() && self.opened.len() < FILES_MAX {
+                let fd = FIRST_FD + self.opened.len();
+                self.opened.push(path);
+                return Ok(PathBuf::from(format!("/dev/fd/{fd}")));
+            }
             return Ok(path);
         }
         if self.files.len() == FILES_MAX {

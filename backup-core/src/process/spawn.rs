@@ -423,7 +423,15 @@ fn spawn(tool: &Tool, stdin: Stdio) -> Result<Child> {
     let _or_panic = Handle::current();
     // The one place that starts programs. It is not tokio's, because that reaps when it likes.
     #[allow(clippy::disallowed_methods)]
-    let mut command = Command::new(&tool.program);
+    let mut command = if tool.opened.is_empty() {
+        Command::new(&tool.program)
+    } else {
+        runnable(&tool.program).map_err(|err| not_started(tool, err))?;
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(OPEN).arg(tool.name).arg(tool.opened.len().to_string());
+        shell.args(&tool.opened).arg(&tool.program);
+        shell
+    };
     command.args(&tool.args).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -434,6 +442,30 @@ fn spawn(tool: &Tool, stdin: Stdio) -> Result<Child> {
         command.env(name, value.expose());
     }
     command.spawn().map_err(|err| not_started(tool, err))
+}
+
+/// Opens files as descriptors, removes them with their folders, and becomes the tool.
+///
+/// Only the tool itself can do so: a descriptor that this process let its children have would be had by all of them.
+const OPEN: &str = r#"
+count=$1
+shift
+take() { rm -f -- "$1" && rmdir -- "${1%/*}"; }
+[ "$count" -lt 1 ] || { exec 3<"$1" && take "$1" && shift; } || exit 126
+[ "$count" -lt 2 ] || { exec 4<"$1" && take "$1" && shift; } || exit 126
+[ "$count" -lt 3 ] || { exec 5<"$1" && take "$1" && shift; } || exit 126
+[ "$count" -lt 4 ] || { exec 6<"$1" && take "$1" && shift; } || exit 126
+exec "$@"
+"#;
+
+/// Says what a start would say: behind a shell a missing program is just another exit status.
+fn runnable(program: &std::path::Path) -> io::Result<()> {
+    let meta = program.metadata()?;
+    #[cfg(unix)]
+    if !meta.is_file() || std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o111 == 0 {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(())
 }
 
 fn not_started(tool: &Tool, err: io::Error) -> Error {
