@@ -471,31 +471,3 @@ async fn a_wait_that_is_dropped_at_any_point_loses_nothing() {
         );
     }
 }
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-#[allow(clippy::disallowed_methods)] // Small files, in a test.
-async fn a_secret_file_can_be_read_again_and_again_and_is_on_no_disk() {
-    let script = r#"cat "${1#--a=}" "${1#--a=}"; cat "$B"; readlink "${1#--a=}" "$B"; stat -L -c %a "$B""#;
-    let tool = Tool::new("sh", "/bin/sh").args(["-c", script, "sh"]);
-    let tool = tool.file_arg("--a=", Secret::new("one ")).await.unwrap();
-    let tool = tool.file_env("B", Secret::new("two\n")).await.unwrap();
-    let said = tool.output(1000).await.unwrap().stdout;
-    let said = String::from_utf8(said.to_vec()).unwrap();
-    let lines: Vec<&str> = said.lines().collect();
-    assert_eq!((lines[0], lines[3]), ("one one two", "600"), "{said}");
-    for link in &lines[1..3] {
-        let was = link.strip_suffix(" (deleted)").unwrap();
-        assert!(!std::path::Path::new(was).parent().unwrap().exists(), "{said}");
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_missing_program_is_named_with_a_secret_file_too() {
-    for (program, kind) in [("/no/such/tool", ErrorKind::ToolNotFound), ("/etc", ErrorKind::PermissionDenied)]
-    {
-        let tool = Tool::new("tool", program).file_arg("--a=", Secret::new("x")).await.unwrap();
-        assert_eq!(tool.output(10).await.unwrap_err().kind(), kind, "{program}");
-    }
-}
