@@ -165,10 +165,10 @@ fn with_fake_dump(server: &Server, version: &str, body: &str) -> tempfile::TempD
 
 const SAME: &str = "10.19 Distrib 10.11.1-MariaDB, for Linux (x86_64)";
 
-fn fake(server: &Server, version: &str, body: &str) -> MysqlDump {
+/// A dump by a fake program, and the folder that holds it.
+fn fake(server: &Server, version: &str, body: &str) -> (MysqlDump, tempfile::TempDir) {
     let folder = with_fake_dump(server, version, body);
-    // Kept until the test's process ends.
-    MysqlDump::new(server.config("mysql")).client_dir(folder.keep())
+    (MysqlDump::new(server.config("mysql")).client_dir(folder.path()), folder)
 }
 
 #[tokio::test]
@@ -180,7 +180,8 @@ async fn success_without_the_end_of_the_format_is_incomplete() {
         "echo 'x -- Dump completed'",
         "echo '-- Dump completed'; echo 'DROP TABLE x;'",
     ] {
-        let err = rest(fake(&server, SAME, body).dump().await.unwrap().body).await.unwrap();
+        let (dump, _folder) = fake(&server, SAME, body);
+        let err = rest(dump.dump().await.unwrap().body).await.unwrap();
         assert_eq!(err.kind(), ErrorKind::Incomplete, "{body}: {err:?}");
     }
 }
@@ -189,10 +190,12 @@ async fn success_without_the_end_of_the_format_is_incomplete() {
 async fn a_program_that_fails_or_hangs_says_so() {
     let server = Server::shared().await;
     let failing = "echo '-- Dump completed'; echo 'mysqldump: Got error: 9999: out of cheese' >&2; exit 3";
-    let err = rest(fake(&server, SAME, failing).dump().await.unwrap().body).await.unwrap();
+    let (failing, _folder) = fake(&server, SAME, failing);
+    let err = rest(failing.dump().await.unwrap().body).await.unwrap();
     assert_eq!(err.kind(), ErrorKind::ToolFailed);
     assert!(err.to_string().contains("out of cheese"), "{err}");
-    let hanging = fake(&server, SAME, "echo x; sleep 600").idle_timeout(Duration::from_millis(300));
+    let (hanging, _folder) = fake(&server, SAME, "echo x; sleep 600");
+    let hanging = hanging.idle_timeout(Duration::from_millis(300));
     let err = rest(hanging.dump().await.unwrap().body).await.unwrap();
     assert_eq!(err.kind(), ErrorKind::Timeout, "{err:?}");
 }
@@ -212,7 +215,8 @@ async fn a_missing_client_is_named_with_its_package() {
 async fn a_program_of_another_flavour_is_a_warning_that_names_the_package() {
     let server = Server::shared().await;
     let foreign = if server.is_mariadb() { "9.7.4 for Linux on x86_64" } else { SAME };
-    let dump = fake(&server, foreign, "echo '-- Dump completed'").dump().await.unwrap();
+    let (dump, _folder) = fake(&server, foreign, "echo '-- Dump completed'");
+    let dump = dump.dump().await.unwrap();
     let warned = |word: &str| dump.warnings.iter().any(|text| text.contains(word));
     assert!(warned("is not installed") && warned("-client"), "{:?}", dump.warnings);
 }
