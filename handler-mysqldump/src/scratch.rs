@@ -57,14 +57,10 @@ impl TemporaryDatabase {
         Self { server, name, again: None, token: None, armed: true }
     }
 
-    /// A database that was there before, and empty; `clauses` are those of its character set.
-    pub(crate) fn emptied(server: Server, name: String, clauses: String) -> Self {
-        Self { server, name, again: Some(clauses), token: None, armed: true }
-    }
-
-    /// A database that may have been there before: it is dropped only where it has a mark with this token.
-    pub(crate) fn marked(server: Server, name: String, token: String) -> Self {
-        Self { server, name, again: None, token: Some(token), armed: true }
+    /// A database that somebody else may have made: it is touched only where it has a mark with this token. One that
+    /// was there and empty is made again with the clauses of its character set.
+    pub(crate) fn marked(server: Server, name: String, token: String, again: Option<String>) -> Self {
+        Self { server, name, again, token: Some(token), armed: true }
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -14,7 +14,9 @@ use crate::{
 pub(super) async fn check(server: &Server, facts: &Facts, settings: &DumpSettings) -> Result<Vec<String>> {
     let rights = Rights::ask(server, facts).await?;
     let database = server.config.database();
-    let wanted = |kind: &str| settings.stored().contains(&(named(kind), Stored::Include));
+    let wanted = |kind: &str| {
+        settings.stored().iter().any(|(name, stored)| *name == kind && *stored == Stored::Include)
+    };
     let mut needed = vec!["SELECT"];
     if facts.views > 0 && settings.tables.is_empty() {
         needed.push("SHOW VIEW");
@@ -67,15 +69,6 @@ pub(super) async fn check(server: &Server, facts: &Facts, settings: &DumpSetting
         ));
     }
     Ok(warnings)
-}
-
-/// The kinds have the names of the options.
-fn named(kind: &str) -> &'static str {
-    match kind {
-        "triggers" => "triggers",
-        "events" => "events",
-        _ => "routines",
-    }
 }
 
 /// What `SHOW GRANTS` tells.

@@ -47,12 +47,6 @@ const PACKET: &str = "raise max_allowed_packet on the target's server (SET GLOBA
 /// In order: the first that fits any line is the answer.
 const RULES: &[Rule] = &[
     worded(
-        &["Got a packet bigger than 'max_allowed_packet'"],
-        InvalidInput,
-        "a row is larger than the target takes",
-        PACKET,
-    ),
-    worded(
         &["packet bigger than 'max_allowed_packet'"],
         InvalidInput,
         "a row is larger than the target takes",
@@ -138,12 +132,7 @@ const RULES: &[Rule] = &[
         "the user lacks a right that this needs",
         "restore as an administrator, or strip the definers (Definers::Strip)",
     ),
-    numbered(
-        &[1044, 1142, 1143, 1370, 1410, 1419],
-        PermissionDenied,
-        "the server refuses the user access",
-        GRANT,
-    ),
+    numbered(&[1044, 1142, 1143, 1370, 1410], PermissionDenied, "the server refuses the user access", GRANT),
     numbered(
         &[1419],
         PermissionDenied,

@@ -9,9 +9,10 @@ use crate::server::{QUESTION_LIMIT, Server, number, quote_identifier};
 /// The longest that counting all tables may take.
 const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The tables that a dump creates: no views, no sequences.
+/// The tables that a dump creates: no views, no sequences, not the mark of a restore.
 const TABLES: &str = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
-                      AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY 1;\n";
+                      AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') \
+                      AND TABLE_NAME <> '_backup_restore_unfinished' ORDER BY 1;\n";
 
 /// The exact number of rows of every table.
 ///

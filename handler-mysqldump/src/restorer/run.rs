@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use backup_core::{ByteStream, Error, ErrorKind, Result};
-use bytes::Bytes;
 use futures::StreamExt;
 
 use super::{MysqlRestore, filter::ScriptFilter};
@@ -19,6 +18,9 @@ const OUTPUT_LIMIT: usize = 64 * 1024;
 /// What the client prints when it has run everything, and nothing else prints.
 const DONE: &str = "backup: restored";
 
+/// The statement that prints it.
+const END: &str = "\nSELECT 'backup: restored';\n";
+
 /// One restore.
 pub(super) struct Run<'a> {
     pub(super) settings: &'a MysqlRestore,
@@ -26,24 +28,17 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Restores `body` into a database, between the statements `first` and `last`.
+    /// Restores `body` into a database.
     ///
     /// # Cancel safety
     ///
     /// Not cancel-safe: a dropped call ends the client; what it did by then stays.
-    pub(super) async fn restore(
-        &self,
-        database: &str,
-        first: &str,
-        body: ByteStream,
-        last: &str,
-    ) -> Result<()> {
+    pub(super) async fn restore(&self, database: &str, body: ByteStream) -> Result<()> {
         let filter = ScriptFilter::new(self.settings.definers, &self.settings.tables);
-        let last = last.to_owned();
-        self.filtered(Some(database), filter, first, body, move || last).await
+        self.filtered(Some(database), filter, body).await
     }
 
-    /// The same with a filter of one's own, and the last statements made when the body has ended.
+    /// The same with a filter of one's own.
     ///
     /// # Cancel safety
     ///
@@ -52,9 +47,7 @@ impl Run<'_> {
         &self,
         database: Option<&str>,
         filter: ScriptFilter,
-        first: &str,
         body: ByteStream,
-        last: impl FnOnce() -> String + Send + 'static,
     ) -> Result<()> {
         let place = database.map(|name| format!("--database={name}"));
         let args = SQL_ARGS.iter().map(|arg| (*arg).to_owned()).chain(place);
@@ -66,10 +59,7 @@ impl Run<'_> {
             None => tool,
         };
         let longest = filter.longest_line();
-        let first = Bytes::from(first.to_owned());
-        // On a line of its own, after what the dump may have left unfinished; whatever it left as delimiter.
-        let last = move || format!("\n{}SELECT '{DONE}';\n", last());
-        let fed = tool.feed(filtered(body, filter, first, last), OUTPUT_LIMIT).await;
+        let fed = tool.feed(filtered(body, filter), OUTPUT_LIMIT).await;
         let output = match fed
             .map_err(|err| classify(err).with_context("database", database.unwrap_or("(several)")))
         {
@@ -79,9 +69,11 @@ impl Run<'_> {
         if String::from_utf8_lossy(&output.stdout).lines().any(|line| line == DONE) {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::ToolFailed, "the client ended before the end of the dump")
-            .with_context("tool", "mysql")
-            .with_context("stderr", output.stderr))
+        Err(classify(
+            Error::new(ErrorKind::ToolFailed, "the client ended before the end of the dump")
+                .with_context("tool", "mysql")
+                .with_context("stderr", output.stderr),
+        ))
     }
 }
 
@@ -109,24 +101,19 @@ fn too_large(longest: u64, limit: u64) -> Error {
         )
 }
 
-/// `first`, the body without what must not be run, then `last`, once the body has ended cleanly.
-fn filtered(
-    body: ByteStream,
-    filter: ScriptFilter,
-    first: Bytes,
-    last: impl FnOnce() -> String + Send + 'static,
-) -> ByteStream {
-    let state = Some((body, filter, last));
-    let rest = futures::stream::unfold(state, |state| async move {
-        let (mut body, mut filter, last) = state?;
+/// The body without what must not be run, then a sign of its end, once it has ended cleanly.
+fn filtered(body: ByteStream, filter: ScriptFilter) -> ByteStream {
+    let state = Some((body, filter));
+    ByteStream::new(futures::stream::unfold(state, |state| async move {
+        let (mut body, mut filter) = state?;
         match body.next().await {
             Some(Ok(chunk)) => match filter.update(&chunk) {
-                Ok(chunk) => Some((Ok(chunk), Some((body, filter, last)))),
+                Ok(chunk) => Some((Ok(chunk), Some((body, filter)))),
                 Err(err) => Some((Err(err), None)),
             },
             Some(Err(err)) => Some((Err(err), None)),
-            None => Some((filter.finish().map(|held| [&held, last().as_bytes()].concat().into()), None)),
+            // On a line of its own, after what the dump may have left unfinished.
+            None => Some((filter.finish().map(|held| [&held, END.as_bytes()].concat().into()), None)),
         }
-    });
-    ByteStream::new(futures::stream::once(async move { Ok(first) }).chain(rest))
+    }))
 }

@@ -12,7 +12,10 @@ use super::{
     run::Run,
     target,
 };
-use crate::{scratch::TemporaryDatabase, server::Server};
+use crate::{
+    scratch::TemporaryDatabase,
+    server::{QUESTION_LIMIT, Server},
+};
 
 /// What was begun, and is removed unless it is kept.
 struct Several {
@@ -29,7 +32,7 @@ impl Several {
 
     /// Each drops its database when it is dropped, where the database has this restore's mark.
     fn temporary(&self) -> Vec<TemporaryDatabase> {
-        let marked = |name| TemporaryDatabase::marked(self.server.clone(), name, self.token.clone());
+        let marked = |name| TemporaryDatabase::marked(self.server.clone(), name, self.token.clone(), None);
         self.names().into_iter().map(marked).collect()
     }
 }
@@ -59,13 +62,8 @@ pub(super) async fn restore(
         Several { server: run.server.clone(), begun: Begun::default(), token: token.clone(), armed: true };
     let databases = Databases::new(several.begun.clone(), token);
     let filter = ScriptFilter::new(run.settings.definers, &[]).with_databases(databases);
-    let begun = several.begun.clone();
-    let unmark = move || {
-        let names = begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        names.iter().map(|name| target::unmark(name)).collect::<String>()
-    };
     let done = async {
-        run.filtered(None, filter, "", body, unmark).await?;
+        run.filtered(None, filter, body).await?;
         let mut tables = Vec::new();
         for name in several.names() {
             let server = run.server.at(&name);
@@ -74,6 +72,9 @@ pub(super) async fn restore(
                 TableInventory::new(qualified_name([name.as_str(), table.as_str()]), rows, 0)
             }));
         }
+        // Last: what is marked is removed where anything before failed.
+        let unmark: String = several.names().iter().map(|name| target::unmark(name)).collect();
+        run.server.run(None, &unmark, QUESTION_LIMIT).await?;
         Ok(Inventory::new(tables))
     };
     match done.await {

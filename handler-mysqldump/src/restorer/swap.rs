@@ -123,17 +123,12 @@ impl<'a> Exchange<'a> {
     async fn undo(&self, err: Error) -> Failed {
         let undone = async {
             let moved = self.server.at(&self.replaced).facts().await?;
-            if moved.tables > 0 || self.old.tables.is_empty() {
-                let left = Programs::read(&self.server.at(self.name)).await?;
-                self.run(&left.drop_triggers(self.name)).await?;
-                self.run(&left.drop_others(self.name)).await?;
-                if moved.tables > 0 || !left.tables.is_empty() {
-                    self.run(&self.rename(false)).await?;
-                }
-            } else {
-                let left = Programs::read(&self.server.at(self.name)).await?;
-                self.run(&left.drop_triggers(self.name)).await?;
-                self.run(&left.drop_others(self.name)).await?;
+            let left = Programs::read(&self.server.at(self.name)).await?;
+            self.run(&left.drop_triggers(self.name)).await?;
+            self.run(&left.drop_others(self.name)).await?;
+            // The answer to the renaming may have been lost: where the tables are now says whether it took.
+            if moved.tables > 0 || (self.old.tables.is_empty() && !left.tables.is_empty()) {
+                self.run(&self.rename(false)).await?;
             }
             self.load(&self.old).await?;
             self.run(&format!("DROP DATABASE {};\n", quote_identifier(&self.replaced))).await
@@ -182,7 +177,7 @@ impl<'a> Exchange<'a> {
         for definitions in [&programs.definitions, &programs.views] {
             if !definitions.is_empty() {
                 let body = ByteStream::from(Bytes::clone(definitions));
-                run.restore(self.name, "", body, "").await?;
+                run.restore(self.name, body).await?;
             }
         }
         Ok(())

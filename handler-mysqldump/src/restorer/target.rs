@@ -19,10 +19,11 @@ const NAME_LETTERS: usize = 64;
 /// The longest that making or dropping a database may take.
 const CHANGE_LIMIT: Duration = Duration::from_secs(600);
 
-/// The statement that marks a database as one that is being restored; `token` says by whom.
-pub(super) fn marker(token: &str) -> String {
+/// The statement that marks a database, or else the current one, as being restored; `token` says by whom.
+pub(super) fn marker(database: Option<&str>, token: &str) -> String {
+    let place = database.map(|name| format!("{}.", quote_identifier(name))).unwrap_or_default();
     let table = quote_identifier(UNFINISHED);
-    format!("CREATE TABLE {table} (since timestamp DEFAULT CURRENT_TIMESTAMP) COMMENT '{token}';\n")
+    format!("CREATE TABLE {place}{table} (since timestamp DEFAULT CURRENT_TIMESTAMP) COMMENT '{token}';\n")
 }
 
 /// The statement that takes the mark away.
@@ -78,21 +79,20 @@ pub(super) async fn fill(
     warnings: &mut Vec<String>,
 ) -> Result<Inventory> {
     let name = run.server.config.database();
-    // Armed before it is made: a call that is dropped meanwhile leaves nothing either.
-    let database = if exists {
-        TemporaryDatabase::emptied(
-            run.server.clone(),
-            name.to_owned(),
-            encoding.map(clauses).unwrap_or_default(),
-        )
-    } else {
-        TemporaryDatabase::new(run.server.clone(), name.to_owned())
-    };
+    let token = token()?;
+    // Armed before it is made: a call that is dropped meanwhile leaves nothing. The mark keeps what somebody else made
+    // of that name from being taken for ours.
+    let again = exists.then(|| encoding.map(clauses).unwrap_or_default());
+    let database = TemporaryDatabase::marked(run.server.clone(), name.to_owned(), token.clone(), again);
     let filled = async {
-        if !exists {
-            create(run.server, name, encoding, warnings).await?;
+        if exists {
+            run.server.run(None, &marker(Some(name), &token), CHANGE_LIMIT).await?;
+        } else {
+            create(run.server, name, encoding, Some(&token), warnings).await?;
         }
-        fill_made(run, name, body, warnings).await
+        let inventory = fill_made(run, name, body, warnings).await?;
+        run.server.run(None, &unmark(name), CHANGE_LIMIT).await?;
+        Ok(inventory)
     };
     match filled.await {
         Ok(inventory) => {
@@ -110,7 +110,7 @@ pub(super) async fn fill_made(
     body: ByteStream,
     warnings: &mut Vec<String>,
 ) -> Result<Inventory> {
-    run.restore(name, &marker(&token()?), body, &unmark(name)).await?;
+    run.restore(name, body).await?;
     let server = run.server.at(name);
     definers::check(&server, run.settings.definers, warnings).await?;
     count::rows(&server).await
@@ -124,7 +124,7 @@ pub(super) async fn create_beside(
 ) -> Result<TemporaryDatabase> {
     let database = TemporaryDatabase::new(server.clone(), name_beside(server.config.database(), purpose)?);
     let mut warnings = Vec::new();
-    match create(server, database.name(), encoding, &mut warnings).await {
+    match create(server, database.name(), encoding, None, &mut warnings).await {
         Ok(()) => Ok(database),
         Err(err) => {
             let err = err.with_suggestion(
@@ -135,14 +135,16 @@ pub(super) async fn create_beside(
     }
 }
 
-/// Makes a database; one whose character set or collation the server does not know gets its own.
+/// Makes a database, with its mark; one whose character set or collation the server does not know gets its own.
 async fn create(
     server: &Server,
     name: &str,
     encoding: Option<&str>,
+    token: Option<&str>,
     warnings: &mut Vec<String>,
 ) -> Result<()> {
-    let sql = |clauses: &str| format!("CREATE DATABASE {}{clauses};\n", quote_identifier(name));
+    let mark = token.map(|token| marker(Some(name), token)).unwrap_or_default();
+    let sql = |clauses: &str| format!("CREATE DATABASE {}{clauses};\n{mark}", quote_identifier(name));
     let encoding = encoding.map(clauses).filter(|clauses| !clauses.is_empty());
     if let Some(clauses) = encoding {
         match server.run(None, &sql(&clauses), CHANGE_LIMIT).await {

@@ -87,3 +87,15 @@ async fn tables_are_not_chosen_among_several_databases() {
         assert_eq!(dump.dump().await.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 }
+
+#[tokio::test]
+async fn definers_that_do_not_exist_leave_none_of_the_databases() {
+    let server = Server::shared().await;
+    let dump = "CREATE DATABASE `several_owned`;\nUSE `several_owned`;\nCREATE TABLE t (a int);\n\
+        CREATE DEFINER=`nobody_at_all`@`localhost` VIEW v AS SELECT a FROM t;\n";
+    let restore = server.restore("several_none");
+    let err =
+        restore.restore(ByteStream::from(Bytes::from_static(dump.as_bytes())), options()).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Unsupported, "{err:?}");
+    assert!(!server.databases().await.contains(&"several_owned".to_owned()));
+}

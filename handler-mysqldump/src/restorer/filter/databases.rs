@@ -53,7 +53,7 @@ impl Databases {
             }
             self.marked.push(name);
             let statement = line.trim_ascii_end();
-            return Ok(Some([statement, b" ", marker(&self.token).as_bytes()].concat()));
+            return Ok(Some([statement, b" ", marker(None, &self.token).as_bytes()].concat()));
         }
         Ok(None)
     }
