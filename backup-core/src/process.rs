@@ -20,7 +20,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
-pub use host::Host;
+pub use host::{Host, Places};
 pub use ssh::{Ssh, WireCompression};
 
 /// A program with its arguments and environment, ready to be started.

@@ -232,8 +232,7 @@ impl MysqlDump {
 
     async fn examine(&self) -> Result<Prepared> {
         self.check_settings()?;
-        let server = Server::connect(&self.config, &self.installed).await?;
-        let facts = server.facts().await?;
+        let (server, facts) = Server::connect_for_facts(&self.config, &self.installed).await?;
         let client = server.dumping_client()?;
         self.check_flavour(&client, &server, &facts)?;
         let mut warnings = rights::check(&server, &facts, &self.settings).await?;

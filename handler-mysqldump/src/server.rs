@@ -9,7 +9,7 @@ use crate::{
     command::{self, SQL_ARGS},
     config::{MysqlConfig, Tls},
     error::classify,
-    version::{Client, Clients, Flavour, Installed, Version, choose},
+    version::{Client, Clients, Installed, Version, choose},
 };
 
 mod rows;
@@ -76,6 +76,33 @@ impl Server {
     ///
     /// Cancel-safe.
     pub(crate) async fn connect(config: &MysqlConfig, installed: &Installed) -> Result<Self> {
+        Ok(Self::greet(config, installed, None, "").await?.0)
+    }
+
+    /// Connects and asks for the [facts](Self::facts) by one question: over SSH each costs a round trip.
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn connect_for_facts(
+        config: &MysqlConfig,
+        installed: &Installed,
+    ) -> Result<(Self, Facts)> {
+        let (server, rows) = Self::greet(config, installed, Some(config.database()), FACTS).await?;
+        let facts = Facts::read(&rows)?;
+        Ok((server, facts))
+    }
+
+    async fn greet(
+        config: &MysqlConfig,
+        installed: &Installed,
+        database: Option<&str>,
+        more: &str,
+    ) -> Result<(Self, Rows)> {
         config.validate()?;
         let clients = installed.clients().await?;
         let mut refused = None;
@@ -88,10 +115,7 @@ impl Server {
                 sql,
                 printed: String::new(),
             };
-            match server
-                .ask_outside("SELECT VERSION(), (SELECT 1);\nSHOW SESSION STATUS LIKE 'Ssl_cipher';\n")
-                .await
-            {
+            match server.run(database, &format!("{GREETING}{more}"), QUESTION_LIMIT).await {
                 Ok(rows) => {
                     server.check_encryption(&rows)?;
                     rows.cell(0, 0)?.clone_into(&mut server.printed);
@@ -100,7 +124,7 @@ impl Server {
                             .with_context("version", &server.printed)
                     })?;
                     server.prefer_own_flavour();
-                    return Ok(server);
+                    return Ok((server, rows));
                 }
                 // Another flavour's client may know the server's way of authentication.
                 Err(err) if err.kind() == ErrorKind::ToolVersion => refused = Some(err),
@@ -153,15 +177,6 @@ impl Server {
         self.run(Some(self.config.database()), sql, limit).await
     }
 
-    /// Runs `sql` in no database.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`ask`](Self::ask).
-    pub(crate) async fn ask_outside(&self, sql: &str) -> Result<Rows> {
-        self.run(None, sql, QUESTION_LIMIT).await
-    }
-
     /// Runs `sql` in another database than the configuration's, or in none.
     ///
     /// # Cancel safety
@@ -184,10 +199,6 @@ impl Server {
         Rows::parse(&output.stdout)
     }
 
-    fn has_roles(&self) -> bool {
-        self.version.flavour == Flavour::MariaDb || self.version.is_at_least(Flavour::MySql, 8, 0, 0)
-    }
-
     /// Asks for size and content of the database.
     ///
     /// # Errors
@@ -198,16 +209,14 @@ impl Server {
     ///
     /// Cancel-safe.
     pub(crate) async fn facts(&self) -> Result<Facts> {
-        // Statistics of MySQL 8 are of yesterday otherwise.
-        let fresh = if self.version.is_at_least(Flavour::MySql, 8, 0, 0) {
-            "SET SESSION information_schema_stats_expiry = 0;\n"
-        } else {
-            ""
-        };
-        let role = if self.has_roles() { "COALESCE(CURRENT_ROLE(), 'NONE')" } else { "'NONE'" };
-        let who = format!("SELECT 'user', CURRENT_USER(), {role};\nSHOW GRANTS;\n");
-        let rows = self.ask(&format!("{fresh}{FACTS}{who}"), QUESTION_LIMIT).await?;
-        let mut facts = Facts::default();
+        Facts::read(&self.ask(FACTS, QUESTION_LIMIT).await?)
+    }
+}
+
+impl Facts {
+    /// Reads the answers to [`FACTS`], between which others may be.
+    fn read(rows: &Rows) -> Result<Self> {
+        let mut facts = Self::default();
         for row in rows.iter() {
             match row {
                 [kind, a, b] if kind == "schema" => {
@@ -225,10 +234,12 @@ impl Server {
                 [kind, user, role] if kind == "user" => {
                     (facts.user, facts.role) = (user.clone(), role.clone());
                 }
-                [grant] => facts.grants.push(grant.clone()),
                 [kind, others, generated] if kind == "others" => {
                     (facts.objects, facts.generated_columns) = (number(others)?, number(generated)?);
                 }
+                [grant] => facts.grants.push(grant.clone()),
+                // Of the greeting.
+                [_, _] => {}
                 _ => return Err(rows::unreadable()),
             }
         }
@@ -237,7 +248,16 @@ impl Server {
     }
 }
 
+/// The server's version, and whether the connection is encrypted.
+const GREETING: &str = "SELECT VERSION(), (SELECT 1);\nSHOW SESSION STATUS LIKE 'Ssl_cipher';\n";
+
+/// What a database holds, and who asks; what a server's version does not know stands in a comment for the others.
+///
+/// Statistics of MySQL 8 are of yesterday unless it is told otherwise. Roles came with MySQL 8.0 and MariaDB 10.0.5.
 const FACTS: &str = r"
+SET SESSION sql_mode = '' /*!80000 , SESSION information_schema_stats_expiry = 0 */;
+SELECT 'user', CURRENT_USER(), COALESCE(NULL /*!80000 , CURRENT_ROLE() */ /*M!100005 , CURRENT_ROLE() */, 'NONE');
+SHOW GRANTS;
 SELECT 'schema', DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA
   WHERE SCHEMA_NAME = DATABASE();
 SELECT 'tables', COUNT(*), COALESCE(SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0)), 0)

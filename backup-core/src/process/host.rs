@@ -1,6 +1,9 @@
 //! [`Host`]: the machine on which tools run.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{Ssh, Tool};
 use crate::{Error, ErrorKind, Result};
@@ -24,6 +27,15 @@ const PATHS_BYTES: usize = 1024 * 1024;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Host(Option<Ssh>);
+
+/// Where [`Host::installed`] looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Places<'a> {
+    /// In these folders, and nowhere else; here no `*` is matched.
+    Folders(&'a [&'a str]),
+    /// In these folders, in which a component may hold a `*`, then in those of `PATH`.
+    FoldersAndPath(&'a [&'a str]),
+}
 
 impl Host {
     /// This machine.
@@ -67,27 +79,66 @@ impl Host {
     ///
     /// Cancel-safe.
     pub async fn find_program(&self, names: &[&str], folders: &[&str]) -> Result<Vec<PathBuf>> {
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        if names.iter().any(|name| name.is_empty() || name.contains(['/', '\n'])) {
-            return Err(Error::new(ErrorKind::InvalidInput, "the name of a program is empty or a path"));
-        }
+        check_names(names)?;
         if self.is_local() {
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
             let folders: Vec<_> = folders.iter().map(PathBuf::from).collect();
             return tokio::task::spawn_blocking(move || local::find(&names, &folders)).await.map_err(|err| {
                 Error::new(ErrorKind::Unexpected, "a background task did not end").with_source(err)
             });
         }
-        let tool = Tool::new("sh", "sh").args(["-c", FIND, "sh"]).on(self);
+        Ok(self.look(FIND, names, folders).await?.lines().map(PathBuf::from).collect())
+    }
+
+    async fn look(&self, script: &str, names: &[&str], folders: &[&str]) -> Result<String> {
+        check_names(names)?;
+        let tool = Tool::new("sh", "sh").args(["-c", script, "sh"]).on(self);
         let tool = tool.arg(names.len().to_string()).args(names).args(folders);
-        let printed = tool.output(PATHS_BYTES).await?.stdout;
-        let printed = String::from_utf8(printed.into()).map_err(|err| {
+        let printed = tool.total_timeout(VERSION_LIMIT).output(PATHS_BYTES).await?.stdout;
+        String::from_utf8(printed.into()).map_err(|err| {
             Error::new(ErrorKind::Unexpected, "a path on the host is not UTF-8").with_source(err)
-        })?;
-        Ok(printed.lines().map(PathBuf::from).collect())
+        })
     }
 }
 
 impl Host {
+    /// The programs that [`find_program`](Self::find_program) finds, each with what it prints first when it is asked
+    /// for its version; one that does not run, or prints nothing, is left out.
+    ///
+    /// On another host that is one command, as each command costs a round trip.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`find_program`](Self::find_program); here, why the last program did not run where none did.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn installed(&self, names: &[&str], places: Places<'_>) -> Result<Vec<(PathBuf, String)>> {
+        let (folders, path) = match places {
+            Places::Folders(folders) => (folders, ""),
+            Places::FoldersAndPath(folders) => (folders, "$PATH"),
+        };
+        if self.is_local() {
+            let mut found = self.find_program(names, folders).await?;
+            if path.is_empty() {
+                found.retain(|file| folders.iter().any(|folder| file.parent() == Some(Path::new(folder))));
+            }
+            return self.program_versions(&found).await;
+        }
+        let find = FIND.replace("$PATH", path);
+        let script = format!("find() {{\n{find}}}\nfind \"$@\" | {{ {VERSIONS_OF_FOUND} }}");
+        let printed = self.look(&script, names, folders).await?;
+        let mut lines = printed.lines();
+        let mut found = Vec::new();
+        while let (Some(path), Some(version)) = (lines.next(), lines.next()) {
+            if !version.trim().is_empty() {
+                found.push((PathBuf::from(path), version.trim().to_owned()));
+            }
+        }
+        Ok(found)
+    }
+
     /// What each of these programs prints first when it is asked for its version, in their order; one that does not
     /// run, or prints nothing, is left out.
     ///
@@ -132,6 +183,13 @@ impl Host {
     }
 }
 
+fn check_names(names: &[&str]) -> Result<()> {
+    if names.iter().any(|name| name.is_empty() || name.contains(['/', '\n'])) {
+        return Err(Error::new(ErrorKind::InvalidInput, "the name of a program is empty or a path"));
+    }
+    Ok(())
+}
+
 /// The longest that asking for versions may take.
 const VERSION_LIMIT: Duration = Duration::from_secs(30);
 
@@ -140,6 +198,15 @@ const VERSIONS: &str = r#"
 for program; do
   said=$(LC_ALL=C "$program" --version 2>/dev/null </dev/null) || said=
   printf '%s\n' "${said%%
+*}"
+done
+"#;
+
+/// Reads the paths of programs, and prints each with its version on the next line, empty for one that does not run.
+const VERSIONS_OF_FOUND: &str = r#"
+while IFS= read -r program; do
+  said=$(LC_ALL=C "$program" --version 2>/dev/null </dev/null) || said=
+  printf '%s\n%s\n' "$program" "${said%%
 *}"
 done
 "#;

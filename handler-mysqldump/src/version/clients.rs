@@ -2,7 +2,10 @@
 
 use std::{cmp::Reverse, path::PathBuf};
 
-use backup_core::{Error, ErrorKind, Result, process::Host};
+use backup_core::{
+    Error, ErrorKind, Result,
+    process::{Host, Places},
+};
 
 use super::{Flavour, Version};
 
@@ -65,8 +68,7 @@ impl Installed {
     /// Cancel-safe.
     pub(crate) async fn clients(&self) -> Result<Clients> {
         let names: Vec<&str> = DUMP.iter().chain(SQL).copied().collect();
-        let paths = self.paths(&names).await?;
-        let said = match self.host.program_versions(&paths).await {
+        let said = match self.said(&names).await {
             Ok(said) => said,
             Err(err) if matches!(err.kind(), ErrorKind::ToolFailed | ErrorKind::ToolNotFound) => {
                 return Err(self.none("mysql").with_source(err));
@@ -90,15 +92,13 @@ impl Installed {
         Ok(clients)
     }
 
-    async fn paths(&self, names: &[&str]) -> Result<Vec<PathBuf>> {
+    /// The programs of these names, and what they say of their version.
+    async fn said(&self, names: &[&str]) -> Result<Vec<(PathBuf, String)>> {
         if self.folders.is_empty() {
-            return self.host.find_program(names, FOLDERS).await;
+            return self.host.installed(names, Places::FoldersAndPath(FOLDERS)).await;
         }
         let folders: Vec<&str> = self.folders.iter().filter_map(|folder| folder.to_str()).collect();
-        let found = self.host.find_program(names, &folders).await?;
-        let is_in =
-            |path: &PathBuf| self.folders.iter().any(|folder| path.parent() == Some(folder.as_path()));
-        Ok(found.into_iter().filter(is_in).collect())
+        self.host.installed(names, Places::Folders(&folders)).await
     }
 
     fn none(&self, tool: &str) -> Error {
