@@ -1,6 +1,6 @@
 //! [`Inventory`]: which tables a dump holds, with their rows and bytes, read as the dump passes.
 
-use std::{borrow::Cow, fmt::Debug};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Debug};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,10 @@ pub mod scan;
 pub struct Inventory {
     /// One entry per table, sorted by name; a table without rows is listed too.
     pub tables: Vec<TableInventory>,
+    /// How many objects of each kind the dump makes: `table`, `view`, `index`, `trigger`, …; empty where the format
+    /// does not show them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub objects: BTreeMap<String, u64>,
     /// Fields that a later version of the format added.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -29,6 +33,12 @@ pub struct TableInventory {
     pub rows: u64,
     /// How many bytes of the plain dump its rows take.
     pub bytes: u64,
+    /// A checksum of its rows that does not depend on their order, `<form>:<hex>`; only those of one form compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// A digest of what defines it, with its indexes, constraints and triggers, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
     /// Fields that a later version of the format added.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -37,7 +47,7 @@ pub struct TableInventory {
 impl TableInventory {
     /// A table with its rows and bytes.
     pub fn new(name: impl Into<String>, rows: u64, bytes: u64) -> Self {
-        Self { name: name.into(), rows, bytes, extra: serde_json::Map::new() }
+        Self { name: name.into(), rows, bytes, ..Self::default() }
     }
 }
 
@@ -46,7 +56,7 @@ impl Inventory {
     #[must_use]
     pub fn new(mut tables: Vec<TableInventory>) -> Self {
         tables.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { tables, extra: serde_json::Map::new() }
+        Self { tables, ..Self::default() }
     }
 
     /// The rows of all tables.
@@ -147,6 +157,13 @@ impl Inspector {
     #[must_use]
     pub fn for_format(engine: &str, format: &str) -> Self {
         scan::inspector(engine, format)
+    }
+
+    /// [`for_format`](Self::for_format), with a [checksum](TableInventory::checksum) of the rows of every table, which
+    /// costs a little more.
+    #[must_use]
+    pub fn with_checksums(engine: &str, format: &str) -> Self {
+        Self::for_format(engine, format)
     }
 
     /// An inspector that sees nothing.

@@ -35,7 +35,10 @@ pub use inventory::{Inventory, TableInventory};
 pub use key::{Key, Prefix};
 pub use manifest::{BackupId, BackupRef, Kind, Manifest, SourcePosition};
 pub use pipeline::Pipeline;
-pub use restore::{OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, TargetInfo};
+pub use restore::{
+    Contents, OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, ScratchPlace, Selected,
+    Selection, TargetInfo,
+};
 pub use secret::Secret;
 pub use store::{GetOptions, GetResult, MemoryStore, ObjectMeta, PutMode, PutOptions, Store, StoreExt};
 pub use stream::{ByteSender, ByteStream, EndMark, ReaderGone};

@@ -41,6 +41,20 @@ pub trait Restorer: Send + Sync + Debug + 'static {
     /// the engine can undo (see the implementer's documentation).
     async fn restore(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome>;
 
+    /// Reads what a dump defines, and says what a selection of it means: what comes along, and what it leaves behind.
+    ///
+    /// `definitions` is the dump, with or without its rows. Nothing is changed, and the target is not asked.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a table that the dump does not hold;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where nothing can be selected in the format.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    async fn select(&self, definitions: ByteStream, options: &RestoreOptions) -> Result<Selected>;
+
     /// A dumper of the target, for the safety backup that is taken before the target is replaced.
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>>;
 
@@ -62,6 +76,20 @@ pub trait Scratch: Send + Sync + Debug {
     /// Restores into the throw-away database.
     fn restorer(&self) -> &dyn Restorer;
 
+    /// Where it is.
+    fn place(&self) -> ScratchPlace;
+
+    /// A dumper of the throw-away database, to see in its own words what was restored.
+    fn dumper(&self, contents: Contents) -> Result<Arc<dyn Dumper>>;
+
+    /// Asks the throw-away database a question with one answer: the first column of the first row, as text; `None`
+    /// for NULL and for no row.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    async fn scalar(&self, sql: &str) -> Result<Option<String>>;
+
     /// What the throw-away database holds now, counted by the server.
     ///
     /// # Cancel safety
@@ -75,6 +103,38 @@ pub trait Scratch: Send + Sync + Debug {
     ///
     /// A dropped call removes it as a drop does.
     async fn close(self: Box<Self>) -> Result<()>;
+}
+
+/// Where a throw-away database is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ScratchPlace {
+    /// Whether it has a server of its own, or is a database on a server that others use too.
+    pub own_server: bool,
+    /// The version of the server.
+    pub server_version: String,
+}
+
+impl ScratchPlace {
+    /// A database on a server of this version that others use too.
+    pub fn database(server_version: impl Into<String>) -> Self {
+        Self { own_server: false, server_version: server_version.into() }
+    }
+
+    /// A server of its own, of this version.
+    pub fn server(server_version: impl Into<String>) -> Self {
+        Self { own_server: true, server_version: server_version.into() }
+    }
+}
+
+/// What a dump of a throw-away database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Contents {
+    /// What defines tables, views, indexes, …, and no rows.
+    Definitions,
+    /// Everything.
+    All,
 }
 
 /// What a probe of a restore's target found.
@@ -129,6 +189,33 @@ pub enum OnExisting {
     Replace,
 }
 
+/// What of a dump is restored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Selection {
+    /// Everything.
+    #[default]
+    All,
+    /// These tables, named as the [inventory](crate::Inventory) names them, with their indexes, constraints, triggers
+    /// and sequences.
+    Tables(Vec<String>),
+    /// What defines everything, and no rows.
+    Definitions,
+}
+
+/// What a selection of a dump means.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Selected {
+    /// The tables whose rows are restored, named as the inventory names them.
+    pub tables: Vec<String>,
+    /// What is restored, in the restorer's own words, one object each.
+    pub objects: Vec<String>,
+    /// What is left behind, or needs a look: foreign keys to tables that were not chosen, tables that refer to the
+    /// chosen ones; one sentence each.
+    pub notes: Vec<String>,
+}
+
 /// How to restore.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -143,6 +230,10 @@ pub struct RestoreOptions {
     pub source_encoding: Option<String>,
     /// What may happen to a target that is not empty.
     pub on_existing: OnExisting,
+    /// What of the dump is restored.
+    pub selection: Selection,
+    /// What [`Restorer::select`] made of the selection; `None` for everything.
+    pub selected: Option<Selected>,
 }
 
 impl RestoreOptions {

@@ -22,11 +22,22 @@ pub enum Level {
     /// [format shows them](crate::inventory::Inspector::for_format) the dump's end mark and rows agree: both of a plain
     /// SQL dump, neither of PostgreSQL's custom archive.
     Decoded,
+    /// They were restored into a throw-away database without an error, which then held the objects of each kind and the
+    /// rows that the dump holds.
+    Restored,
+    /// The restored tables have the checksums that their rows had in the dump, and the user's assertions hold.
+    Equal,
 }
 
 impl Level {
     /// All levels that can be asked for, the cheapest first.
-    pub const ALL: [Self; 3] = [Self::Present, Self::Digest, Self::Decoded];
+    pub const ALL: [Self; 5] = [Self::Present, Self::Digest, Self::Decoded, Self::Restored, Self::Equal];
+
+    /// Whether the backup is restored for it, into a throw-away database.
+    #[must_use]
+    pub fn is_rehearsed(self) -> bool {
+        self >= Self::Restored
+    }
 
     /// The level as it is written.
     #[must_use]
@@ -35,6 +46,8 @@ impl Level {
             Self::Present => "present",
             Self::Digest => "digest",
             Self::Decoded => "decoded",
+            Self::Restored => "restored",
+            Self::Equal => "equal",
         }
     }
 }

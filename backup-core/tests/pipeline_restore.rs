@@ -9,7 +9,8 @@ use std::sync::{
 use async_trait::async_trait;
 use backup_core::{
     BackupRef, ByteStream, Dumper, Error, ErrorKind, Filter, Inventory, Kind, MemoryStore, OnExisting,
-    Pipeline, RestoreOptions, RestoreOutcome, Restorer, Result, Scratch, TableInventory, TargetInfo,
+    Pipeline, RestoreOptions, RestoreOutcome, Restorer, Result, Scratch, Selected, TableInventory,
+    TargetInfo,
     pipeline::{BackupRequest, RestoreRequest, RowComparison},
     testkit::fake::FakeDumper,
 };
@@ -70,6 +71,10 @@ impl Restorer for Target {
             Some(kind) => Err(Error::new(kind, "the fake restore fails")),
             None => Ok(RestoreOutcome::new(self.outcome.clone())),
         }
+    }
+
+    async fn select(&self, _: ByteStream, _: &RestoreOptions) -> Result<Selected> {
+        Err(Error::new(ErrorKind::Unsupported, "nothing can be selected in this format"))
     }
 
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {

@@ -4,17 +4,17 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use backup_core::{
-    ByteStream, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome, Restorer,
-    Result, Scratch, TargetInfo, process::Host,
+    ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome,
+    Restorer, Result, Scratch, ScratchPlace, Selected, TargetInfo, process::Host,
 };
 
 use crate::{
     command,
     config::MysqlConfig,
     dumper::MysqlDump,
-    format::{DATABASES, Definers, ENGINE, MARIADB, PLAIN},
+    format::{Content, DATABASES, Definers, ENGINE, MARIADB, PLAIN},
     scratch::{MysqlScratch, TemporaryDatabase},
-    server::{Facts, Server},
+    server::{Facts, QUESTION_LIMIT, Server},
     version::{Installed, Version},
 };
 
@@ -138,6 +138,21 @@ impl MysqlRestore {
         Self { config: self.config.with_database(database), ..self.clone() }
     }
 
+    /// A dumper of the database.
+    pub(crate) fn dump(&self, contents: Contents) -> MysqlDump {
+        let dump = MysqlDump::new(self.config.clone()).installed(self.installed.clone());
+        if contents == Contents::Definitions { dump.content(Content::SchemaOnly) } else { dump }
+    }
+
+    /// The one answer to a question, as text; the server's `NULL` is none.
+    pub(crate) async fn scalar(&self, sql: &str) -> Result<Option<String>> {
+        let server = Server::connect(&self.config, &self.installed).await?;
+        let query = sql.trim().trim_end_matches(';');
+        let rows = server.ask(&format!("{query}\n;"), QUESTION_LIMIT).await?;
+        let first = rows.iter().next().and_then(<[String]>::first);
+        Ok(first.filter(|answer| *answer != "NULL").cloned())
+    }
+
     /// The rows of the database, counted by the server.
     pub(crate) async fn count(&self) -> Result<Inventory> {
         count::rows(&Server::connect(&self.config, &self.installed).await?).await
@@ -224,8 +239,12 @@ impl Restorer for MysqlRestore {
         self.restore_into_target(body, options).await.map_err(|err| err.with_operation("restore"))
     }
 
+    async fn select(&self, _: ByteStream, _: &RestoreOptions) -> Result<Selected> {
+        Err(Error::new(ErrorKind::Unsupported, "nothing can be selected in this format"))
+    }
+
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
-        Ok(Arc::new(MysqlDump::new(self.config.clone()).installed(self.installed.clone())))
+        Ok(Arc::new(self.dump(Contents::All)))
     }
 
     async fn scratch(&self) -> Result<Box<dyn Scratch>> {
@@ -234,7 +253,8 @@ impl Restorer for MysqlRestore {
             let like = facts.as_ref().map(Facts::encoding);
             let database: TemporaryDatabase =
                 target::create_beside(&server, "rehearsal", like.as_deref()).await?;
-            Ok(MysqlScratch::new(self.at(database.name()), database))
+            let place = ScratchPlace::database(server.printed);
+            Ok(MysqlScratch::new(self.at(database.name()), database, place))
         };
         let scratch = make.await.map_err(|err: Error| err.with_operation("scratch"))?;
         Ok(Box::new(scratch))

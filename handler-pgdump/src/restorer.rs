@@ -4,15 +4,15 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use backup_core::{
-    ByteStream, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome, Restorer,
-    Result, Scratch, TargetInfo, process::Host,
+    ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome,
+    Restorer, Result, Scratch, ScratchPlace, Selected, TargetInfo, process::Host,
 };
 
 use crate::{
     PgConfig, PgDump, Version,
-    format::{CUSTOM, DIRECTORY, ENGINE, PLAIN},
+    format::{CUSTOM, Content, DIRECTORY, ENGINE, PLAIN},
     scratch::{PgScratch, TemporaryDatabase},
-    server::{Facts, Server},
+    server::{Facts, QUESTION_LIMIT, Server},
     version::{Client, ClientSafety, Installed, Program, RestoreNeeds, client_for_restore},
 };
 
@@ -142,6 +142,18 @@ impl PgRestore {
 
     pub(crate) fn at(&self, database: &str) -> Self {
         Self { config: self.config.with_database(database), ..self.clone() }
+    }
+
+    /// A dumper of the database.
+    pub(crate) fn dump(&self, contents: Contents) -> PgDump {
+        let dump = PgDump::new(self.config.clone()).installed(self.installed.clone()).over(self.host.clone());
+        if contents == Contents::Definitions { dump.content(Content::SchemaOnly) } else { dump }
+    }
+
+    /// The one answer to a question, as text.
+    pub(crate) async fn scalar(&self, sql: &str) -> Result<Option<String>> {
+        let server = Server::new(&self.config, &self.installed, &self.host).await?;
+        server.scalar(sql, QUESTION_LIMIT).await
     }
 
     /// The rows of the database, counted by the server.
@@ -302,19 +314,22 @@ impl Restorer for PgRestore {
         self.restore_into_target(body, options).await.map_err(|err| err.with_operation("restore"))
     }
 
+    async fn select(&self, _: ByteStream, _: &RestoreOptions) -> Result<Selected> {
+        Err(Error::new(ErrorKind::Unsupported, "nothing can be selected in this format"))
+    }
+
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
-        Ok(Arc::new(
-            PgDump::new(self.config.clone()).installed(self.installed.clone()).over(self.host.clone()),
-        ))
+        Ok(Arc::new(self.dump(Contents::All)))
     }
 
     async fn scratch(&self) -> Result<Box<dyn Scratch>> {
         let make = async {
             let server = Server::new(&self.config, &self.installed, &self.host).await?;
-            let (maintenance, _) = target::maintenance(&server).await?;
+            let (maintenance, facts) = target::maintenance(&server).await?;
             let database: TemporaryDatabase =
                 target::create(&maintenance, self.config.database(), "rehearsal", None).await?;
-            Ok(PgScratch::new(self.at(database.name()), database))
+            let place = ScratchPlace::database(facts.version);
+            Ok(PgScratch::new(self.at(database.name()), database, place))
         };
         let scratch = make.await.map_err(|err: Error| err.with_operation("scratch"))?;
         Ok(Box::new(scratch))

@@ -1,9 +1,12 @@
 //! [`PgScratch`]: a throw-away database on the target's server.
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use backup_core::{Inventory, Restorer, Result, Scratch};
+use backup_core::{Contents, Dumper, Inventory, Restorer, Result, Scratch, ScratchPlace};
 
 use crate::{
     PgRestore,
@@ -24,11 +27,12 @@ const WAIT_LIMIT: Duration = Duration::from_secs(10);
 pub struct PgScratch {
     restore: PgRestore,
     database: TemporaryDatabase,
+    place: ScratchPlace,
 }
 
 impl PgScratch {
-    pub(crate) fn new(restore: PgRestore, database: TemporaryDatabase) -> Self {
-        Self { restore, database }
+    pub(crate) fn new(restore: PgRestore, database: TemporaryDatabase, place: ScratchPlace) -> Self {
+        Self { restore, database, place }
     }
 
     /// The database's name.
@@ -111,6 +115,18 @@ impl Drop for TemporaryDatabase {
 impl Scratch for PgScratch {
     fn restorer(&self) -> &dyn Restorer {
         &self.restore
+    }
+
+    fn place(&self) -> ScratchPlace {
+        self.place.clone()
+    }
+
+    fn dumper(&self, contents: Contents) -> Result<Arc<dyn Dumper>> {
+        Ok(Arc::new(self.restore.dump(contents)))
+    }
+
+    async fn scalar(&self, sql: &str) -> Result<Option<String>> {
+        self.restore.scalar(sql).await.map_err(|err| err.with_operation("assertion"))
     }
 
     async fn inventory(&self) -> Result<Inventory> {

@@ -139,6 +139,23 @@ impl Server {
             .map_err(|err| Error::new(ErrorKind::Unexpected, "psql answered no UTF-8").with_source(err))
     }
 
+    /// The first column of the first row that a query has, as text; `None` for NULL and for no row.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ask`](Self::ask).
+    pub(crate) async fn scalar(&self, sql: &str, limit: Duration) -> Result<Option<String>> {
+        #[derive(Deserialize)]
+        struct Row {
+            answer: Option<String>,
+        }
+        let query = sql.trim().trim_end_matches(';');
+        let wrapped = format!(
+            "SELECT json_build_object('answer', (SELECT answer::text FROM (\n{query}\n) AS asked(answer) LIMIT 1));"
+        );
+        Ok(parse::<Row>(&self.ask(&wrapped, limit).await?)?.answer)
+    }
+
     /// Asks for versions, size, extensions and content of the database.
     ///
     /// # Cancel safety

@@ -150,7 +150,7 @@ impl Pipeline {
             Level::Digest => {
                 drain(stored::open_stored(&*self.store, artifact, meter.stored.clone()).await?).await?;
             }
-            Level::Decoded => {
+            Level::Decoded | Level::Restored | Level::Equal => {
                 let codec = self.codec(manifest)?;
                 let (read, decoded) = (meter.stored.clone(), meter.plain.clone());
                 let (body, inventory) =

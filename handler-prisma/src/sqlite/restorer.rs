@@ -9,13 +9,15 @@ use std::{
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome, Restorer,
-    Result, Scratch, TargetInfo,
+    Result, Scratch, Selected, TargetInfo,
 };
+
+use rusqlite::{OptionalExtension, types::Value};
 
 use super::{
     Check, ENGINE, FORMAT, LOCK_TIMEOUT, SqliteDump, SqliteScratch,
     blocking::{self, Cancel},
-    check, inventory,
+    check, error, inventory,
     open::{self, Source},
     publish::Publish,
     receive::receive,
@@ -114,6 +116,22 @@ impl SqliteRestore {
         Ok(info)
     }
 
+    /// The one answer to a question, as text.
+    pub(super) fn scalar(&self, sql: &str, cancel: &Cancel) -> Result<Option<String>> {
+        let target = Target::find(&self.path)?;
+        let Some(source) = target.open(cancel)? else {
+            return Err(Error::new(ErrorKind::DatabaseNotFound, "nothing was restored that could be asked"));
+        };
+        let answer = source.connection.query_row(sql, [], |row| row.get::<_, Value>(0)).optional();
+        Ok(match answer.map_err(|err| error::fold(err, target.path()))? {
+            None | Some(Value::Null) => None,
+            Some(Value::Integer(number)) => Some(number.to_string()),
+            Some(Value::Real(number)) => Some(number.to_string()),
+            Some(Value::Text(text)) => Some(text),
+            Some(Value::Blob(bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        })
+    }
+
     /// Checks, counts and publishes the received file.
     fn put_in_place(
         &self,
@@ -184,6 +202,10 @@ impl Restorer for SqliteRestore {
                 .with_context("format", options.format.escape_debug()));
         }
         self.restore_body(body, options.on_existing).await.map_err(|err| err.with_operation("restore"))
+    }
+
+    async fn select(&self, _: ByteStream, _: &RestoreOptions) -> Result<Selected> {
+        Err(Error::new(ErrorKind::Unsupported, "nothing can be selected in this format"))
     }
 
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {

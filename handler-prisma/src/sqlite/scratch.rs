@@ -1,9 +1,9 @@
 //! [`SqliteScratch`]: a database that is thrown away.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use backup_core::{Inventory, Restorer, Result, Scratch};
+use backup_core::{Contents, Dumper, Inventory, Restorer, Result, Scratch, ScratchPlace};
 
 use super::{SqliteRestore, blocking, staging::Staging};
 
@@ -31,6 +31,21 @@ impl SqliteScratch {
 impl Scratch for SqliteScratch {
     fn restorer(&self) -> &dyn Restorer {
         &self.restorer
+    }
+
+    fn place(&self) -> ScratchPlace {
+        ScratchPlace::server(rusqlite::version())
+    }
+
+    fn dumper(&self, _: Contents) -> Result<Arc<dyn Dumper>> {
+        self.restorer.target_dumper()
+    }
+
+    async fn scalar(&self, sql: &str) -> Result<Option<String>> {
+        let (restorer, sql) = (self.restorer.clone(), sql.to_owned());
+        blocking::run(move |cancel| restorer.scalar(&sql, cancel))
+            .await
+            .map_err(|err| err.with_operation("assertion"))
     }
 
     async fn inventory(&self) -> Result<Inventory> {
