@@ -14,11 +14,13 @@ use crate::{
 mod annotation;
 mod find;
 mod json;
+mod recovery;
 mod standing;
 mod store;
 pub use annotation::{Annotation, Note};
 pub use find::find;
 pub use json::JsonCatalog;
+pub use recovery::Recovery;
 pub use standing::Standing;
 pub use store::StoreCatalog;
 

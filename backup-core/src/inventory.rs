@@ -94,6 +94,19 @@ impl Inventory {
     }
 }
 
+impl Inventory {
+    /// Says, one line a table, where the definitions of tables that both hold differ.
+    #[must_use]
+    pub fn definition_differences(&self, found: &Self) -> Vec<String> {
+        let differs = |table: &&TableInventory| {
+            let other = found.table(&table.name).and_then(|other| other.definition.as_ref());
+            other.zip(table.definition.as_ref()).is_some_and(|(other, own)| other != own)
+        };
+        let tables = self.tables.iter().filter(differs);
+        tables.map(|table| format!("table {} is defined in another way", table.name)).collect()
+    }
+}
+
 /// Joins the parts of a name by dots, so that different names never look alike.
 ///
 /// Parts are shown as they are, without quotes, unless they hold a dot or a double quote themselves: those

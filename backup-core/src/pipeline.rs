@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     BackupRef, Catalog, Clock, Compressor, Dumper, Encryptor, Entry, Error, ErrorKind, Event, Filter, Level,
-    Observer, Operation, Result, Store, SystemClock,
+    Observer, Operation, Rehearsal, Result, Store, SystemClock,
     catalog::StoreCatalog,
     compress::{self, Identity},
 };
@@ -15,13 +15,18 @@ use crate::{
 mod backup;
 mod claim;
 mod delete;
+mod diff;
+mod drill;
 mod meter;
 mod orphans;
+mod rehearse;
 mod restore;
 mod verify;
 
 pub use backup::{BackupReport, BackupRequest, SpaceCheck};
 pub use delete::Confirmation;
+pub use diff::DiffSide;
+pub use drill::{DrillReport, DrillRequest, Drilled};
 pub use orphans::Orphans;
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};
 pub use verify::VerifyReport;
@@ -65,6 +70,7 @@ pub struct Pipeline {
     mirrors: Vec<Arc<dyn Catalog>>,
     compressor: Arc<dyn Compressor>,
     encryptor: Option<Arc<dyn Encryptor>>,
+    rehearsal: Option<Arc<Rehearsal>>,
     observer: Option<Arc<dyn Observer>>,
     clock: Arc<dyn Clock>,
     environment: String,
@@ -93,6 +99,7 @@ impl Pipeline {
             #[cfg(not(feature = "zstd"))]
             compressor: Arc::new(Identity),
             encryptor: None,
+            rehearsal: None,
             observer: None,
             clock: Arc::new(SystemClock),
             environment: "default".to_owned(),
@@ -134,6 +141,13 @@ impl Pipeline {
     #[must_use]
     pub fn with_mirror(mut self, catalog: impl Catalog) -> Self {
         self.mirrors.push(Arc::new(catalog));
+        self
+    }
+
+    /// Rehearses backups so, at the levels that ask for it: [`Level::Restored`] and [`Level::Equal`].
+    #[must_use]
+    pub fn with_rehearsal(mut self, rehearsal: Rehearsal) -> Self {
+        self.rehearsal = Some(Arc::new(rehearsal));
         self
     }
 

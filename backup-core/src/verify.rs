@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Result};
 
+mod rehearsal;
 pub(crate) mod stored;
+
+pub use rehearsal::{Assertion, Rehearsal, Rehearsed};
 
 /// How deep a verification goes; each level includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +92,9 @@ pub struct Evidence {
     /// What was not as recorded, one sentence each.
     #[serde(default)]
     pub findings: Vec<String>,
+    /// What came of the rehearsal, at the levels that ask for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsed: Option<Box<Rehearsed>>,
     /// The version of this library.
     pub library_version: String,
 }

@@ -17,6 +17,7 @@ fn verified(at: i64, level: Level, result: Verdict) -> Annotation {
         duration_ms: 1,
         bytes_read: 1,
         findings: Vec::new(),
+        rehearsed: None,
         library_version: "0.1.0".to_owned(),
     };
     Annotation::new(time(at + 1), Note::Verified(evidence))

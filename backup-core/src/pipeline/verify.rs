@@ -1,7 +1,7 @@
 use futures::StreamExt;
 use serde::Serialize;
 
-use super::{Pipeline, meter::Meter};
+use super::{Pipeline, meter::Meter, rehearse::Found};
 use crate::{
     Annotation, BackupRef, ByteStream, Error, ErrorKind, Event, Evidence, Inventory, Level, Manifest, Note,
     Operation, Result, Verdict,
@@ -99,11 +99,19 @@ impl Pipeline {
         let at = self.clock.now();
         let backup = manifest.backup_ref();
         let meter = Meter { estimate: Some(manifest.plain.size), ..Meter::default() };
-        let work = self.check_all(manifest, level, &meter);
-        let findings = match self.watch(operation, &backup, &meter, work).await {
-            Ok(()) => Vec::new(),
-            // These say that the bytes are not as recorded; every other error says that we could not look.
-            Err(err) if matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Incomplete) => findings_of(&err),
+        let work = async {
+            if !level.is_rehearsed() {
+                return self.check_all(manifest, level, &meter).await.map(|()| Found::default());
+            }
+            let found = self.rehearse(manifest, level, &meter).await?;
+            self.check_companions(manifest, Level::Decoded, &meter).await?;
+            Ok(found)
+        };
+        // Boxed, so that the futures of callers stay small.
+        let Found { findings, rehearsed } = match self.watch(operation, &backup, &meter, Box::pin(work)).await
+        {
+            Ok(found) => found,
+            Err(err) if is_finding(&err) => Found { findings: findings_of(&err), ..Found::default() },
             Err(err) => return Err(err),
         };
         Ok(Evidence {
@@ -113,6 +121,7 @@ impl Pipeline {
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             bytes_read: meter.stored.get(),
             findings,
+            rehearsed: level.is_rehearsed().then(|| Box::new(rehearsed)),
             library_version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
@@ -129,6 +138,10 @@ impl Pipeline {
                     .with_context(DIFFERENCES, listed(&differences)));
             }
         }
+        self.check_companions(manifest, level, meter).await
+    }
+
+    async fn check_companions(&self, manifest: &Manifest, level: Level, meter: &Meter) -> Result<()> {
         for companion in manifest.companions.values() {
             self.check_one(manifest, &companion.artifact, &companion.plain, Inspector::blind(), level, meter)
                 .await?;
@@ -192,7 +205,12 @@ pub(super) fn listed(differences: &[String]) -> String {
 }
 
 /// What an error found, one sentence each.
-fn findings_of(err: &Error) -> Vec<String> {
+/// Whether an error says that the bytes are not as recorded; every other one says that we could not look.
+pub(super) fn is_finding(err: &Error) -> bool {
+    matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Incomplete)
+}
+
+pub(super) fn findings_of(err: &Error) -> Vec<String> {
     match err.context().find(|(key, _)| *key == DIFFERENCES) {
         Some((_, lines)) => std::iter::once(err.message()).chain(lines.lines()).map(str::to_owned).collect(),
         None => vec![described(err)],
@@ -200,7 +218,7 @@ fn findings_of(err: &Error) -> Vec<String> {
 }
 
 /// An error with its causes in one sentence.
-fn described(err: &Error) -> String {
+pub(super) fn described(err: &Error) -> String {
     let mut text = err.to_string();
     let mut source = std::error::Error::source(err);
     while let Some(cause) = source {
@@ -211,7 +229,7 @@ fn described(err: &Error) -> String {
     text
 }
 
-async fn drain(mut body: ByteStream) -> Result<()> {
+pub(super) async fn drain(mut body: ByteStream) -> Result<()> {
     while let Some(chunk) = body.next().await {
         chunk?;
     }

@@ -398,6 +398,7 @@ fn evidence(level: Level, result: Verdict) -> Evidence {
         duration_ms: 1500,
         bytes_read: 6,
         findings: vec!["table public.orders has 999 rows, 1000 expected".to_owned()],
+        rehearsed: None,
         library_version: "0.1.0".to_owned(),
     }
 }
