@@ -10,7 +10,7 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use backup_core::{
-    Dumper, Error, ErrorKind, Level, Pipeline, Restorer, Result,
+    Dumper, Error, ErrorKind, Level, Pipeline, Restorer, Result, ScratchLike,
     pipeline::{BackupReport, BackupRequest, RestoreRequest},
     process::Host,
 };
@@ -95,7 +95,7 @@ async fn own_database(url: &str, store: PathBuf) -> Result<()> {
     let restorer: Arc<dyn Restorer> = database::restorer(url, Host::local())?;
     print("1. reading  your database; nothing in it is changed")?;
     let (pipeline, report) = back_up(database::dumper(url, None, Host::local())?, store).await?;
-    let scratch = restorer.scratch().await?;
+    let scratch = restorer.scratch(&ScratchLike::source(&report.manifest.source)).await?;
     let restored =
         pipeline.restore(&report.backup, scratch.restorer(), RestoreRequest::new().confirmed()).await;
     scratch.close().await?;

@@ -5,7 +5,7 @@ use std::{fmt::Debug, sync::Arc};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteStream, Dumper, Result, inventory::Inventory};
+use crate::{ByteStream, Dumper, Result, SourceInfo, inventory::Inventory};
 
 /// Restores dumps into one database.
 ///
@@ -58,12 +58,15 @@ pub trait Restorer: Send + Sync + Debug + 'static {
     /// A dumper of the target, for the safety backup that is taken before the target is replaced.
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>>;
 
-    /// Makes a throw-away database like the target, for rehearsals.
+    /// Makes a throw-away database for a rehearsal, as like as can be to the one that the dump came from.
+    ///
+    /// What `like` does not say is taken from the target. Where it is made (a server of its own, the target's server,
+    /// a file) is the implementer's to say, and [`Scratch::place`] tells.
     ///
     /// # Cancel safety
     ///
     /// Cancel-safe where the scratch is; a dropped call may leave an empty database that says so in its name.
-    async fn scratch(&self) -> Result<Box<dyn Scratch>>;
+    async fn scratch(&self, like: &ScratchLike) -> Result<Box<dyn Scratch>>;
 }
 
 /// A throw-away database.
@@ -103,6 +106,37 @@ pub trait Scratch: Send + Sync + Debug {
     ///
     /// A dropped call removes it as a drop does.
     async fn close(self: Box<Self>) -> Result<()>;
+}
+
+/// What is known of the database that a dump came from, so that a throw-away one can be like it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScratchLike {
+    /// The version of its server, in the words of [`SourceInfo::server_version`](crate::SourceInfo::server_version).
+    pub server_version: Option<String>,
+    /// Its encoding, in the words of [`SourceInfo::encoding`](crate::SourceInfo::encoding).
+    pub encoding: Option<String>,
+    /// Its name, for the name of the throw-away one.
+    pub database: Option<String>,
+}
+
+impl ScratchLike {
+    /// Nothing is known of it.
+    #[must_use]
+    pub fn anything() -> Self {
+        Self::default()
+    }
+
+    /// What the source of a dump said of itself.
+    #[must_use]
+    pub fn source(source: &SourceInfo) -> Self {
+        let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Self {
+            server_version: known(&source.server_version),
+            encoding: source.encoding.clone(),
+            database: known(&source.database),
+        }
+    }
 }
 
 /// Where a throw-away database is.

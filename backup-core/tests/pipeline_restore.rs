@@ -9,8 +9,8 @@ use std::sync::{
 use async_trait::async_trait;
 use backup_core::{
     BackupRef, ByteStream, Dumper, Error, ErrorKind, Filter, Inventory, Kind, MemoryStore, OnExisting,
-    Pipeline, RestoreOptions, RestoreOutcome, Restorer, Result, Scratch, Selected, TableInventory,
-    TargetInfo,
+    Pipeline, RestoreOptions, RestoreOutcome, Restorer, Result, Scratch, ScratchLike, Selected,
+    TableInventory, TargetInfo,
     pipeline::{BackupRequest, RestoreRequest, RowComparison},
     testkit::fake::FakeDumper,
 };
@@ -81,7 +81,7 @@ impl Restorer for Target {
         Ok(Arc::new(self.dumper.clone()))
     }
 
-    async fn scratch(&self) -> Result<Box<dyn Scratch>> {
+    async fn scratch(&self, _: &ScratchLike) -> Result<Box<dyn Scratch>> {
         Err(Error::new(ErrorKind::Unsupported, "the fake has no scratch"))
     }
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome,
-    Restorer, Result, Scratch, ScratchPlace, Selected, TargetInfo, process::Host,
+    Restorer, Result, Scratch, ScratchLike, ScratchPlace, Selected, TargetInfo, process::Host,
 };
 
 use crate::{
@@ -247,12 +247,12 @@ impl Restorer for MysqlRestore {
         Ok(Arc::new(self.dump(Contents::All)))
     }
 
-    async fn scratch(&self) -> Result<Box<dyn Scratch>> {
+    async fn scratch(&self, like: &ScratchLike) -> Result<Box<dyn Scratch>> {
         let make = async {
             let (server, facts) = self.look().await?;
-            let like = facts.as_ref().map(Facts::encoding);
+            let encoding = like.encoding.clone().or(facts.as_ref().map(Facts::encoding));
             let database: TemporaryDatabase =
-                target::create_beside(&server, "rehearsal", like.as_deref()).await?;
+                target::create_beside(&server, "rehearsal", encoding.as_deref()).await?;
             let place = ScratchPlace::database(server.printed);
             Ok(MysqlScratch::new(self.at(database.name()), database, place))
         };

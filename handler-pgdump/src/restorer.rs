@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome,
-    Restorer, Result, Scratch, ScratchPlace, Selected, TargetInfo, process::Host,
+    Restorer, Result, Scratch, ScratchLike, ScratchPlace, Selected, TargetInfo, process::Host,
 };
 
 use crate::{
@@ -322,7 +322,7 @@ impl Restorer for PgRestore {
         Ok(Arc::new(self.dump(Contents::All)))
     }
 
-    async fn scratch(&self) -> Result<Box<dyn Scratch>> {
+    async fn scratch(&self, _: &ScratchLike) -> Result<Box<dyn Scratch>> {
         let make = async {
             let server = Server::new(&self.config, &self.installed, &self.host).await?;
             let (maintenance, facts) = target::maintenance(&server).await?;

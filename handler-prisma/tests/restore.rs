@@ -9,7 +9,7 @@ mod databases;
 
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
-use backup_core::{ByteStream, Dumper, ErrorKind, Restorer, Scratch};
+use backup_core::{ByteStream, Dumper, ErrorKind, Restorer, Scratch, ScratchLike};
 use databases::{ask, ask_text, body, dumped, make, names, options, replace};
 use handler_prisma::{Check, SqliteDump, SqliteRestore};
 use proptest::prelude::*;
@@ -267,7 +267,7 @@ async fn a_hot_journal_is_never_rolled_back_into_the_new_database() {
 async fn a_scratch_is_counted_and_gone_afterwards() {
     let (folder, bytes) = fixture().await;
     let restorer = SqliteRestore::new(folder.path().join("target.sqlite"));
-    let scratch = restorer.scratch().await.unwrap();
+    let scratch = restorer.scratch(&ScratchLike::anything()).await.unwrap();
     assert_eq!(names(folder.path()).len(), 1);
     assert!(scratch.inventory().await.unwrap().tables.is_empty());
     scratch.restorer().restore(body(&bytes), options()).await.unwrap();
@@ -276,7 +276,8 @@ async fn a_scratch_is_counted_and_gone_afterwards() {
     assert!(names(folder.path()).is_empty());
 
     let elsewhere = tempfile::tempdir().unwrap();
-    let scratch: Box<dyn Scratch> = restorer.with_scratch_dir(elsewhere.path()).scratch().await.unwrap();
+    let scratch: Box<dyn Scratch> =
+        restorer.with_scratch_dir(elsewhere.path()).scratch(&ScratchLike::anything()).await.unwrap();
     scratch.restorer().restore(body(&bytes), options()).await.unwrap();
     assert_eq!((names(folder.path()).len(), names(elsewhere.path()).len()), (0, 1));
     drop(scratch);

@@ -20,7 +20,7 @@ use futures::{FutureExt, StreamExt, future::BoxFuture};
 use super::dumper::inspect_as;
 use crate::{
     ByteStream, Dump, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome,
-    Restorer, Result,
+    Restorer, Result, ScratchLike,
 };
 
 /// How long a clause waits for a dropped scratch to be gone.
@@ -257,7 +257,7 @@ pub async fn other_formats_are_unsupported(fixture: &RestorerFixture) {
 pub async fn scratch_holds_what_was_restored_and_the_target_does_not(fixture: &RestorerFixture) {
     let (target, inventory) = fixture.occupied().await;
     let other = Dumped::take(&*fixture.other).await;
-    let scratch = target.restorer.scratch().await.expect("a scratch can be made");
+    let scratch = target.restorer.scratch(&ScratchLike::anything()).await.expect("a scratch can be made");
     let outcome = scratch
         .restorer()
         .restore(other.body(), fixture.options())
@@ -273,7 +273,7 @@ pub async fn scratch_holds_what_was_restored_and_the_target_does_not(fixture: &R
 /// After `close` the throw-away database cannot be dumped any more.
 pub async fn closed_scratch_is_gone(fixture: &RestorerFixture) {
     let target = (fixture.target)().await;
-    let scratch = target.restorer.scratch().await.expect("a scratch can be made");
+    let scratch = target.restorer.scratch(&ScratchLike::anything()).await.expect("a scratch can be made");
     let dumped = Dumped::take(&*fixture.source).await;
     scratch.restorer().restore(dumped.body(), fixture.options()).await.expect("the scratch takes the dump");
     let of_scratch = scratch.restorer().target_dumper().expect("the scratch has a dumper");
@@ -285,7 +285,7 @@ pub async fn closed_scratch_is_gone(fixture: &RestorerFixture) {
 /// After a drop too, in a moment.
 pub async fn dropped_scratch_is_gone(fixture: &RestorerFixture) {
     let target = (fixture.target)().await;
-    let scratch = target.restorer.scratch().await.expect("a scratch can be made");
+    let scratch = target.restorer.scratch(&ScratchLike::anything()).await.expect("a scratch can be made");
     let dumped = Dumped::take(&*fixture.source).await;
     scratch.restorer().restore(dumped.body(), fixture.options()).await.expect("the scratch takes the dump");
     let of_scratch = scratch.restorer().target_dumper().expect("the scratch has a dumper");
@@ -303,7 +303,7 @@ pub async fn no_secret_is_shown(fixture: &RestorerFixture) {
     let (target, _) = fixture.occupied().await;
     let probed = target.restorer.probe().await.expect("the target can be probed");
     let err = restore(&target, ByteStream::empty(), fixture.options()).await.expect_err("it is refused");
-    let scratch = target.restorer.scratch().await.expect("a scratch can be made");
+    let scratch = target.restorer.scratch(&ScratchLike::anything()).await.expect("a scratch can be made");
     let shown = format!("{:?} {probed:?} {err} {err:?} {scratch:?}", target.restorer);
     scratch.close().await.expect("the scratch can be closed");
     for secret in &fixture.secrets {

@@ -1,7 +1,7 @@
 //! What comes back is what was there.
 
 use backup_core::{
-    ByteStream, Dumper, Inventory, OnExisting, RestoreOptions, Restorer, inventory::Inspector,
+    ByteStream, Dumper, Inventory, OnExisting, RestoreOptions, Restorer, ScratchLike, inventory::Inspector,
 };
 use bytes::Bytes;
 use futures::StreamExt;
@@ -176,7 +176,7 @@ async fn a_scratch_takes_a_restore_and_is_gone_after_close_and_after_drop() {
     server.fill("scratched", 50);
     let bytes = whole(&server.dump("scratched")).await;
     let restore: PgRestore = server.restore("scratched");
-    let scratch = restore.scratch().await.unwrap();
+    let scratch = restore.scratch(&ScratchLike::anything()).await.unwrap();
     assert_eq!(server.leftovers("scratched").len(), 1);
     let outcome =
         scratch.restorer().restore(ByteStream::from(bytes.clone()), options(Format::Plain)).await.unwrap();
@@ -185,7 +185,7 @@ async fn a_scratch_takes_a_restore_and_is_gone_after_close_and_after_drop() {
     scratch.close().await.unwrap();
     assert_eq!(server.leftovers("scratched"), Vec::<String>::new());
 
-    let scratch = restore.scratch().await.unwrap();
+    let scratch = restore.scratch(&ScratchLike::anything()).await.unwrap();
     assert_eq!(server.leftovers("scratched").len(), 1);
     drop(scratch);
     assert_eq!(server.leftovers("scratched"), Vec::<String>::new());

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome, Restorer,
-    Result, Scratch, Selected, TargetInfo,
+    Result, Scratch, ScratchLike, Selected, TargetInfo,
 };
 
 use rusqlite::{OptionalExtension, types::Value};
@@ -212,7 +212,7 @@ impl Restorer for SqliteRestore {
         Ok(Arc::new(SqliteDump::new(&self.path).with_lock_timeout(self.lock_timeout)))
     }
 
-    async fn scratch(&self) -> Result<Box<dyn Scratch>> {
+    async fn scratch(&self, _: &ScratchLike) -> Result<Box<dyn Scratch>> {
         let this = self.clone();
         let scratch = blocking::run(move |_| {
             let folder = match &this.scratch_dir {
