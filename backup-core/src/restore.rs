@@ -69,6 +69,34 @@ pub trait Restorer: Send + Sync + Debug + 'static {
     async fn scratch(&self, like: &ScratchLike) -> Result<Box<dyn Scratch>>;
 }
 
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<T: Restorer + ?Sized> Restorer for Arc<T> {
+    fn supports(&self, engine: &str, format: &str) -> bool {
+        (**self).supports(engine, format)
+    }
+
+    async fn probe(&self) -> Result<TargetInfo> {
+        (**self).probe().await
+    }
+
+    async fn restore(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
+        (**self).restore(body, options).await
+    }
+
+    async fn select(&self, definitions: ByteStream, options: &RestoreOptions) -> Result<Selected> {
+        (**self).select(definitions, options).await
+    }
+
+    fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
+        (**self).target_dumper()
+    }
+
+    async fn scratch(&self, like: &ScratchLike) -> Result<Box<dyn Scratch>> {
+        (**self).scratch(like).await
+    }
+}
+
 /// A throw-away database.
 ///
 /// # Contract

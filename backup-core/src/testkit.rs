@@ -19,6 +19,7 @@ pub mod faults;
 pub mod mysql;
 #[cfg(unix)]
 pub mod postgres;
+pub mod rehearsal;
 pub mod restorer;
 #[cfg(unix)]
 mod server;

@@ -139,7 +139,7 @@ impl Server {
             .map_err(|err| Error::new(ErrorKind::Unexpected, "psql answered no UTF-8").with_source(err))
     }
 
-    /// The first column of the first row that a query has, as text; `None` for NULL and for no row.
+    /// The first column of the first row that a query has, as text, in the search path of the database; `None` for NULL and for no row.
     ///
     /// # Cancel safety
     ///
@@ -151,7 +151,7 @@ impl Server {
         }
         let query = sql.trim().trim_end_matches(';');
         let wrapped = format!(
-            "SELECT json_build_object('answer', (SELECT answer::text FROM (\n{query}\n) AS asked(answer) LIMIT 1));"
+            "RESET search_path;\nSELECT json_build_object('answer', (SELECT answer::text FROM (\n{query}\n) AS asked(answer) LIMIT 1));"
         );
         Ok(parse::<Row>(&self.ask(&wrapped, limit).await?)?.answer)
     }

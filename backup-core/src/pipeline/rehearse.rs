@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Contents, Error, ErrorKind, Inventory, Level, Manifest, Operation, Rehearsal, Rehearsed, RestoreOptions,
-    RestoreOutcome, Result, Scratch, Stages, dump::Dump, inventory::Inspector, verify::stored,
+    RestoreOutcome, Result, Scratch, ScratchLike, Stages, dump::Dump, inventory::Inspector, verify::stored,
 };
 
 /// What a rehearsal found; `Err` of its parts is that it could not be carried out.
@@ -40,7 +40,7 @@ impl Pipeline {
             .with_context("format", &manifest.format)
             .with_suggestion("rehearse with a restorer of the backup's engine"));
         }
-        let scratch = rehearsal.restorer.scratch().await?;
+        let scratch = rehearsal.restorer.scratch(&ScratchLike::source(&manifest.source)).await?;
         let place = scratch.place();
         let mut found = Found::default();
         found.rehearsed.own_server = place.own_server;
@@ -150,13 +150,18 @@ impl Pipeline {
             return Ok(());
         }
         found.findings.extend(expected.differences(seen));
-        for table in &expected.tables {
-            let checksum = seen.table(&table.name).map(|table| table.checksum.as_deref());
-            let form = |checksum: Option<&str>| {
-                checksum.and_then(|text| text.split_once(':')).map(|(form, _)| form.to_owned())
-            };
-            let (dumped, restored) = (form(table.checksum.as_deref()), checksum.map(form));
-            if restored.is_some_and(|restored| restored != dumped) && table.rows > 0 {
+        let form = |checksum: Option<&String>| {
+            checksum.and_then(|text| text.split_once(':')).map(|(form, _)| form.to_owned())
+        };
+        for table in expected.tables.iter().filter(|table| table.rows > 0) {
+            // One that is missing is a finding already.
+            let Some(restored) = seen.table(&table.name) else { continue };
+            let dumped = form(table.checksum.as_ref());
+            if dumped.is_none() {
+                return Err(not_comparable("the dump's format shows no checksums of its rows")
+                    .with_context("table", &table.name));
+            }
+            if restored.rows > 0 && form(restored.checksum.as_ref()) != dumped {
                 return Err(not_comparable(
                     "the rows of a table were dumped in another form than they are now",
                 )
