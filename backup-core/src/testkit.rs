@@ -14,6 +14,7 @@ pub mod clock;
 pub mod compressor;
 pub mod dumper;
 pub mod fake;
+pub mod fake_restorer;
 pub mod faults;
 #[cfg(unix)]
 pub mod mysql;

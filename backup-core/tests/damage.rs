@@ -2,12 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use backup_core::{
-    BackupRef, ErrorKind, Filter, Key, Level, MemoryStore, Pipeline, PutMode, PutOptions, Store, StoreExt,
-    Verdict,
+    BackupRef, DumperInfo, ErrorKind, Filter, Key, Level, MemoryStore, Pipeline, PutMode, PutOptions,
+    Rehearsal, Store, StoreExt, Verdict,
     compress::{self},
     pipeline::BackupRequest,
     testkit::{
         fake::FakeDumper,
+        fake_restorer::FakeRestorer,
         faults::{FaultyStore, StoreOp},
     },
 };
@@ -18,7 +19,8 @@ const LIMIT: usize = 1 << 20;
 async fn stored(compression: &str, label: &str, store: &MemoryStore) -> (Pipeline, BackupRef, Key) {
     let text = (0..20_000).fold(String::new(), |text, row| text + &format!("{row}\t{label}\n"));
     let pipeline = Pipeline::new(FakeDumper::new(text), store.clone())
-        .with_compressor(compress::parse(compression).unwrap());
+        .with_compressor(compress::parse(compression).unwrap())
+        .with_rehearsal(Rehearsal::new(FakeRestorer::new(DumperInfo::new("fake", "blob", "blob"))));
     let report = pipeline.backup(BackupRequest::new().with_label(label)).await.unwrap();
     (pipeline, report.backup, report.manifest.artifact.key)
 }

@@ -91,7 +91,7 @@ async fn every_codec_verifies_to_every_level() {
         };
         let report = pipeline.backup(BackupRequest::new()).await.unwrap();
         assert_eq!(report.manifest.compression, compressed);
-        for level in Level::ALL {
+        for level in Level::ALL.into_iter().filter(|level| !level.is_rehearsed()) {
             let proof = pipeline.verify(&report.backup, level).await.unwrap().ensure_passed().unwrap();
             assert_eq!(proof.evidence.level, level);
         }
