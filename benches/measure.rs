@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub mod fill;
 pub mod table;
 
 /// How often memory is sampled.
@@ -113,4 +114,16 @@ fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// This program again, in a process of its own, so that its memory and processor time are measured alone.
+///
+/// # Panics
+///
+/// Where the system does not say which program this is.
+#[must_use]
+pub fn this_program(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("the path of this program"));
+    command.args(args);
+    command
 }
