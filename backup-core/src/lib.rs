@@ -38,8 +38,8 @@ pub use key::{Key, Prefix};
 pub use manifest::{BackupId, BackupRef, Kind, Manifest, SourcePosition};
 pub use pipeline::Pipeline;
 pub use restore::{
-    Contents, OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, ScratchLike, ScratchPlace,
-    Selected, Selection, TargetInfo,
+Contents, OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, ScratchLike, ScratchPlace,
+    Selected, Selection, TargetInfo, clone_name,
 };
 pub use secret::Secret;
 pub use store::{GetOptions, GetResult, MemoryStore, ObjectMeta, PutMode, PutOptions, Store, StoreExt};

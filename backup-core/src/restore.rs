@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ByteStream, Dumper, Result, SourceInfo, inventory::Inventory};
 
+mod clone_name;
+mod unknown;
+
+pub use clone_name::clone_name;
+pub use unknown::unknown_table;
+
 /// Restores dumps into one database.
 ///
 /// # Contract
@@ -43,11 +49,13 @@ pub trait Restorer: Send + Sync + Debug + 'static {
 
     /// Reads what a dump defines, and says what a selection of it means: what comes along, and what it leaves behind.
     ///
-    /// `definitions` is the dump, with or without its rows. Nothing is changed, and the target is not asked.
+    /// `definitions` is the dump, with or without its rows. Nothing is changed; the target is asked which of the
+    /// tables it has, and what stands in the way of replacing them.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a table that the dump does not hold;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a table that the dump does not hold, which names
+    /// [near matches](unknown_table);
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where nothing can be selected in the format.
     ///
     /// # Cancel safety
@@ -260,6 +268,9 @@ pub enum Selection {
     All,
     /// These tables, named as the [inventory](crate::Inventory) names them, with their indexes, constraints, triggers
     /// and sequences.
+    ///
+    /// Into a database that is not empty too: what else it holds stays as it is. Of the chosen tables those that it has
+    /// are [replaced](OnExisting::Replace), or nothing is restored.
     Tables(Vec<String>),
     /// What defines everything, and no rows.
     Definitions,
@@ -276,6 +287,20 @@ pub struct Selected {
     /// What is left behind, or needs a look: foreign keys to tables that were not chosen, tables that refer to the
     /// chosen ones; one sentence each.
     pub notes: Vec<String>,
+    /// The chosen tables that the target has already; they are replaced or nothing is restored.
+    #[serde(default)]
+    pub existing: Vec<String>,
+    /// What of the target stands in the way of replacing them, because it would be lost with them; one each.
+    #[serde(default)]
+    pub obstacles: Vec<String>,
+}
+
+impl Selected {
+    /// A selection of these tables; the other fields are filled by assignment.
+    #[must_use]
+    pub fn new(tables: Vec<String>) -> Self {
+        Self { tables, ..Self::default() }
+    }
 }
 
 /// How to restore.
@@ -308,6 +333,20 @@ impl RestoreOptions {
     #[must_use]
     pub fn with_on_existing(mut self, on_existing: OnExisting) -> Self {
         self.on_existing = on_existing;
+        self
+    }
+
+    /// Says what of the dump is restored; tables need what [`Restorer::select`] makes of them too.
+    #[must_use]
+    pub fn with_selection(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// Hands on what [`Restorer::select`] made of the selection.
+    #[must_use]
+    pub fn with_selected(mut self, selected: Selected) -> Self {
+        self.selected = Some(selected);
         self
     }
 }

@@ -4,8 +4,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use backup_core::{
-    ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome,
-    Restorer, Result, Scratch, ScratchLike, ScratchPlace, Selected, TargetInfo, process::Host,
+    ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, RestoreOptions, RestoreOutcome, Restorer,
+    Result, Scratch, ScratchLike, ScratchPlace, Selected, TargetInfo, process::Host,
 };
 
 use crate::{
@@ -16,9 +16,12 @@ use crate::{
     version::{Client, ClientSafety, Installed, Program, RestoreNeeds, client_for_restore},
 };
 
+mod chosen;
 mod count;
+mod lexer;
 mod run;
 mod script;
+mod select;
 mod target;
 mod unpack;
 
@@ -220,22 +223,25 @@ impl PgRestore {
             safety: self.safety,
         };
         let client = self.client(&needs).await?;
+        let plan = self.part(&look, &options).await?;
+        let (counted, mut warnings) = (plan.counted, plan.warnings);
+        let run = run::Run {
+            settings: self,
+            client,
+            format: options.format,
+            target: look.version,
+            part: plan.part,
+        };
         let empty = look.facts.as_ref().is_some_and(|facts| facts.objects == 0);
-        if let (Some(facts), false, OnExisting::Refuse) = (&look.facts, empty, options.on_existing) {
-            return Err(Error::new(ErrorKind::TargetNotEmpty, "the target database is not empty")
-                .with_context("database", &facts.database)
-                .with_context("tables", facts.tables)
-                .with_context("objects", facts.objects));
-        }
-        let run = run::Run { settings: self, client, format: options.format, target: look.version };
-        if empty && self.jobs == 1 {
-            let warnings = run.restore(&self.config, run::Atomic::OneTransaction, body).await?;
-            let inventory = count::rows(&look.server).await?;
-            let mut outcome = RestoreOutcome::new(inventory);
-            outcome.warnings = warnings;
-            return Ok(outcome);
-        }
-        self.restore_beside(&run, &look, body).await
+        let inventory = if plan.in_place || (empty && self.jobs == 1) {
+            warnings.extend(run.restore(&self.config, run::Atomic::OneTransaction, body).await?);
+            count::of(&look.server, counted.as_deref()).await?
+        } else {
+            self.restore_beside(&run, &look, body, counted.as_deref(), &mut warnings).await?
+        };
+        let mut outcome = RestoreOutcome::new(inventory);
+        outcome.warnings = warnings;
+        Ok(outcome)
     }
 
     async fn restore_beside(
@@ -243,18 +249,19 @@ impl PgRestore {
         run: &run::Run<'_>,
         look: &Look,
         body: ByteStream,
-    ) -> Result<RestoreOutcome> {
+        counted: Option<&[String]>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Inventory> {
         let name = self.config.database();
         let (maintenance, _) = target::maintenance(&look.server).await?;
         let like = look.facts.as_ref().map(|_| name);
         let beside = target::create(&maintenance, name, "restoring", like).await?;
         let restored = async {
             let config = self.config.with_database(beside.name());
-            let warnings = run.restore(&config, run::Atomic::NotNeeded, body).await?;
-            let inventory = count::rows(&look.server.at(beside.name())).await?;
-            Ok::<_, Error>((warnings, inventory))
+            warnings.extend(run.restore(&config, run::Atomic::NotNeeded, body).await?);
+            count::of(&look.server.at(beside.name()), counted).await
         };
-        let (mut warnings, inventory) = match restored.await {
+        let inventory = match restored.await {
             Ok(done) => done,
             Err(err) => return Err(target::drop_after(beside, err).await),
         };
@@ -268,9 +275,7 @@ impl PgRestore {
         {
             warnings.push(format!("the replaced database was not dropped: {err}"));
         }
-        let mut outcome = RestoreOutcome::new(inventory);
-        outcome.warnings = warnings;
-        Ok(outcome)
+        Ok(inventory)
     }
 }
 
@@ -314,8 +319,8 @@ impl Restorer for PgRestore {
         self.restore_into_target(body, options).await.map_err(|err| err.with_operation("restore"))
     }
 
-    async fn select(&self, _: ByteStream, _: &RestoreOptions) -> Result<Selected> {
-        Err(Error::new(ErrorKind::Unsupported, "nothing can be selected in this format"))
+    async fn select(&self, definitions: ByteStream, options: &RestoreOptions) -> Result<Selected> {
+        self.selected(definitions, options).await.map_err(|err| err.with_operation("select"))
     }
 
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {

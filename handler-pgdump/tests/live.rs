@@ -9,6 +9,8 @@
     unreachable_pub
 )]
 
+#[path = "live/chosen.rs"]
+mod chosen;
 #[path = "live/faults.rs"]
 mod faults;
 #[path = "live/round_trip.rs"]

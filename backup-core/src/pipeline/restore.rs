@@ -7,7 +7,9 @@ use super::{
 };
 use crate::{
     BackupRef, Error, ErrorKind, Event, Inventory, Kind, Level, Manifest, OnExisting, Operation,
-    RestoreOptions, RestoreOutcome, Restorer, Result, TargetInfo, inventory::Inspector, verify::stored,
+    RestoreOptions, RestoreOutcome, Restorer, Result, Selected, Selection, TargetInfo,
+    inventory::Inspector,
+    verify::stored::{self, RowsOf},
 };
 
 mod plan;
@@ -32,6 +34,8 @@ pub struct RestoreReport {
     pub rows: u64,
     /// Whether these rows were compared with those of the backup.
     pub rows_compared: RowComparison,
+    /// What the selection left behind: see [`Selected::notes`](crate::Selected::notes).
+    pub notes: Vec<String>,
     /// What the tool warned of.
     pub warnings: Vec<String>,
     /// How long it took, in milliseconds.
@@ -65,8 +69,8 @@ impl Pipeline {
         restorer: &dyn Restorer,
         request: &RestoreRequest,
     ) -> Result<RestorePlan> {
-        let manifest = self.entry(backup).await?.manifest;
-        self.plan(&manifest, restorer, request).await.map_err(|err| err.with_operation("restore"))
+        let entry = self.entry(backup).await?;
+        self.plan(&entry, restorer, request).await.map_err(|err| err.with_operation("restore"))
     }
 
     /// Restores a backup.
@@ -103,8 +107,9 @@ impl Pipeline {
         request: RestoreRequest,
     ) -> Result<RestoreReport> {
         let started = tokio::time::Instant::now();
-        let manifest = self.entry(backup).await?.manifest;
-        let mut plan = self.plan(&manifest, restorer, &request).await?;
+        let entry = self.entry(backup).await?;
+        let mut plan = self.plan(&entry, restorer, &request).await?;
+        let manifest = entry.manifest;
         if !plan.blockers.is_empty() {
             return Err(plan.blockers.swap_remove(0));
         }
@@ -123,7 +128,7 @@ impl Pipeline {
         let safety_backup =
             if plan.safety_backup { Some(self.back_up_target(backup, restorer).await?) } else { None };
 
-        let restored = self.restore_and_compare(&manifest, restorer, &request, &plan.target).await;
+        let restored = self.restore_and_compare(&manifest, restorer, &request, &plan).await;
         let (outcome, rows_compared) = restored.map_err(|err| match &safety_backup {
             Some(safety) => with_way_back(err, safety),
             None => err,
@@ -135,6 +140,7 @@ impl Pipeline {
             tables: outcome.inventory.tables.len() as u64,
             rows: outcome.inventory.rows(),
             rows_compared,
+            notes: plan.selected.map(|selected| selected.notes).unwrap_or_default(),
             warnings: outcome.warnings,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
@@ -157,15 +163,22 @@ impl Pipeline {
         manifest: &Manifest,
         restorer: &dyn Restorer,
         request: &RestoreRequest,
-        target: &TargetInfo,
+        plan: &RestorePlan,
     ) -> Result<(RestoreOutcome, RowComparison)> {
-        let meter = Meter { estimate: Some(manifest.plain.size), ..Meter::default() };
+        let meter = Meter { estimate: Some(plan.plain_bytes), ..Meter::default() };
+        let mut options = options(manifest, request);
+        options.selected.clone_from(&plan.selected);
         // What was empty when it was looked at has no safety backup: whatever came since must not be replaced.
-        let on_existing = if target.is_empty() { OnExisting::Refuse } else { request.on_existing };
-        let feeding = self.feed(manifest, restorer, on_existing, &meter);
+        let found = match (&request.selection, &plan.selected) {
+            (Selection::Tables(_), Some(selected)) => !selected.existing.is_empty(),
+            _ => !plan.target.is_empty(),
+        };
+        options.on_existing = if found { request.on_existing } else { OnExisting::Refuse };
+        let feeding = self.feed(manifest, restorer, options, &meter);
         let outcome = self.watch(Operation::Restore, &manifest.backup_ref(), &meter, feeding).await?;
-        let Some(expected) = &manifest.inventory else { return Ok((outcome, RowComparison::NotRecorded)) };
-        compare(expected, &outcome.inventory, target)?;
+        let expected = expected(manifest, &request.selection, plan.selected.as_ref());
+        let Some(expected) = expected else { return Ok((outcome, RowComparison::NotRecorded)) };
+        compare(&expected, &outcome.inventory, &plan.target)?;
         Ok((outcome, RowComparison::Equal))
     }
 
@@ -173,26 +186,51 @@ impl Pipeline {
         &self,
         manifest: &Manifest,
         restorer: &dyn Restorer,
-        on_existing: OnExisting,
+        options: RestoreOptions,
         meter: &Meter,
     ) -> Result<RestoreOutcome> {
         let codec = self.codec(manifest)?;
-        let inspector = Inspector::for_format(&manifest.engine, &manifest.format);
-        let (body, _) = stored::open_plain(
-            &*self.store,
-            &manifest.artifact,
-            &manifest.plain,
-            &codec,
-            inspector,
-            meter.stored.clone(),
-            meter.plain.clone(),
-        )
-        .await?;
-        let mut options = RestoreOptions::new(manifest.format.clone()).with_on_existing(on_existing);
-        options.source_version = Some(manifest.source.server_version.clone());
-        options.source_encoding.clone_from(&manifest.source.encoding);
+        let (read, decoded) = (meter.stored.clone(), meter.plain.clone());
+        let rows = match (&options.selection, &options.selected) {
+            (Selection::Definitions, _) => Some(RowsOf::Nothing),
+            (Selection::Tables(_), Some(selected)) => Some(RowsOf::Tables(&selected.tables)),
+            _ => None,
+        };
+        let body = match rows {
+            Some(rows) => stored::open_part(&*self.store, manifest, &codec, &rows, read, decoded).await?,
+            None => {
+                let inspector = Inspector::for_format(&manifest.engine, &manifest.format);
+                let (artifact, plain) = (&manifest.artifact, &manifest.plain);
+                stored::open_plain(&*self.store, artifact, plain, &codec, inspector, read, decoded).await?.0
+            }
+        };
         restorer.restore(body, options).await
     }
+}
+
+/// How the request's part of a backup is restored.
+fn options(manifest: &Manifest, request: &RestoreRequest) -> RestoreOptions {
+    let mut options = RestoreOptions::new(manifest.format.clone())
+        .with_on_existing(request.on_existing)
+        .with_selection(request.selection.clone());
+    options.source_version = Some(manifest.source.server_version.clone());
+    options.source_encoding.clone_from(&manifest.source.encoding);
+    options
+}
+
+/// The tables that are to be restored, with as many rows as they are to get.
+fn expected(manifest: &Manifest, selection: &Selection, selected: Option<&Selected>) -> Option<Inventory> {
+    let tables = &manifest.inventory.as_ref()?.tables;
+    Some(Inventory::new(match selection {
+        Selection::All => tables.clone(),
+        Selection::Tables(named) => {
+            let named = selected.map_or(named, |selected| &selected.tables);
+            tables.iter().filter(|table| named.contains(&table.name)).cloned().collect()
+        }
+        Selection::Definitions => {
+            tables.iter().map(|table| crate::TableInventory::new(&table.name, 0, 0)).collect()
+        }
+    }))
 }
 
 /// What is said where the target cannot be backed up before it is replaced.

@@ -61,7 +61,6 @@ pub(crate) async fn open_plain(
 /// them: whoever restores a part of it leaves out what is still there.
 ///
 /// What is read is checked as far as the format does: its stored digest is that of the whole.
-#[allow(dead_code)] // Used with the selections of a restore.
 pub(crate) async fn open_part(
     store: &dyn Store,
     manifest: &Manifest,
@@ -77,7 +76,6 @@ pub(crate) async fn open_part(
 
 /// Whose rows are read.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code)]
 pub(crate) enum RowsOf<'a> {
     /// Those of no table.
     Nothing,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use backup_core::{Error, ErrorKind, Inventory, Result, TableInventory, inventory::qualified_name};
 
-use crate::server::Server;
+use super::select::split;
+use crate::server::{Server, quote_literal};
 
 /// The longest that counting all tables may take.
 const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,7 +25,6 @@ LEFT JOIN LATERAL (SELECT extcondition[array_position(extconfig, c.oid)] AS cond
 WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND (x.condition IS NOT NULL OR NOT EXISTS (SELECT FROM pg_depend d
     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
-\gexec
 ";
 
 /// The exact number of rows of every table.
@@ -33,7 +33,26 @@ WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'inf
 ///
 /// Cancel-safe.
 pub(super) async fn rows(server: &Server) -> Result<Inventory> {
-    let answer = server.ask(COUNT, LIMIT).await?;
+    count(server, "").await
+}
+
+/// The exact number of rows of these tables, or of every table.
+///
+/// # Cancel safety
+///
+/// Cancel-safe.
+pub(super) async fn of(server: &Server, tables: Option<&[String]>) -> Result<Inventory> {
+    let Some(tables) = tables else { return rows(server).await };
+    let names = tables.iter().map(|table| {
+        let (schema, name) = split(table)?;
+        Ok(format!("({}, {})", quote_literal(&schema), quote_literal(&name)))
+    });
+    let names = names.collect::<Result<Vec<_>>>()?.join(", ");
+    count(server, &format!("AND (n.nspname, c.relname) IN ({names})")).await
+}
+
+async fn count(server: &Server, condition: &str) -> Result<Inventory> {
+    let answer = server.ask(&format!("{COUNT}{condition}\n\\gexec\n"), LIMIT).await?;
     let tables = answer.lines().filter(|line| !line.is_empty()).map(|line| {
         let (schema, table, rows): (String, String, u64) = serde_json::from_str(line).map_err(|err| {
             Error::new(ErrorKind::Unexpected, "psql's answer cannot be read").with_source(err)

@@ -9,7 +9,12 @@ use backup_core::{
 use bytes::Bytes;
 use futures::StreamExt;
 
-use super::{PgRestore, script::ScriptFilter, unpack};
+use super::{
+    PgRestore,
+    script::ScriptFilter,
+    select::{self, Wanted},
+    unpack,
+};
 use crate::{
     PgConfig, Version, command,
     dumper::Staging,
@@ -41,6 +46,15 @@ pub(super) struct Run<'a> {
     pub(super) client: Client,
     pub(super) format: String,
     pub(super) target: Version,
+    pub(super) part: Part,
+}
+
+/// What of a body is restored, and what is done around it in the same transaction.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) wanted: Option<Wanted>,
+    pub(super) before: String,
+    pub(super) after: String,
 }
 
 impl Run<'_> {
@@ -87,8 +101,14 @@ impl Run<'_> {
             commit = "COMMIT;\n";
         }
         args.push("--file=-".to_owned());
-        let last = Bytes::from(format!("\n{commit}{end}\\echo {COMMITTED}\n"));
+        let last = Bytes::from(format!("\n{}{commit}{end}\\echo {COMMITTED}\n", self.part.after));
         let filter = ScriptFilter::new(self.target.major, atomic);
+        let body = match &self.part.wanted {
+            Some(wanted) => select::filtered(body, wanted.clone()),
+            None => body,
+        };
+        let before = Bytes::from(self.part.before.clone());
+        let body = ByteStream::new(futures::stream::iter([Ok(before)]).chain(body));
         let tool = self.tool(Program::Psql, config, args).await?;
         let output = tool.feed(filtered(body, filter, last), OUTPUT_LIMIT).await?;
         if String::from_utf8_lossy(&output.stdout).contains(COMMITTED) {
@@ -101,7 +121,7 @@ impl Run<'_> {
 
     async fn custom(&self, config: &PgConfig, atomic: Atomic, body: ByteStream) -> Result<ToolOutput> {
         if self.settings.jobs == 1 {
-            let tool = self.tool(Program::PgRestore, config, archive_args(atomic)).await?;
+            let tool = self.tool(Program::PgRestore, config, self.archive_args(atomic)).await?;
             return tool.feed(with_last_chunk_held(body), OUTPUT_LIMIT).await;
         }
         let staging = Staging::create("backup-pg-restore-", self.settings.staging.clone()).await?;
@@ -122,13 +142,26 @@ impl Run<'_> {
     }
 
     async fn archive_at(&self, config: &PgConfig, atomic: Atomic, path: &Path) -> Result<ToolOutput> {
-        let mut args = archive_args(atomic);
+        let mut args = self.archive_args(atomic);
         if self.settings.jobs > 1 {
             args.push(format!("--jobs={}", self.settings.jobs));
         }
         args.push(path.display().to_string());
         let tool = self.tool(Program::PgRestore, config, args).await?;
         tool.output(OUTPUT_LIMIT).await
+    }
+
+    fn archive_args(&self, atomic: Atomic) -> Vec<String> {
+        let mut args = vec!["--no-password".to_owned(), "--exit-on-error".to_owned()];
+        if atomic == Atomic::OneTransaction {
+            args.push("--single-transaction".to_owned());
+        }
+        if matches!(self.part.wanted, Some(Wanted::Definitions)) {
+            args.push("--schema-only".to_owned());
+        }
+        // Names no database, so that PGDATABASE is used, where no name is read as a connection string.
+        args.push("--dbname=".to_owned());
+        args
     }
 
     async fn tool(&self, program: Program, config: &PgConfig, args: Vec<String>) -> Result<Tool> {
@@ -141,16 +174,6 @@ impl Run<'_> {
             None => tool,
         })
     }
-}
-
-fn archive_args(atomic: Atomic) -> Vec<String> {
-    let mut args = vec!["--no-password".to_owned(), "--exit-on-error".to_owned()];
-    if atomic == Atomic::OneTransaction {
-        args.push("--single-transaction".to_owned());
-    }
-    // Names no database, so that PGDATABASE is used, where no name is read as a connection string.
-    args.push("--dbname=".to_owned());
-    args
 }
 
 /// The body without what must not be run, then `last`, once the body has ended cleanly.

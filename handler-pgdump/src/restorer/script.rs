@@ -3,11 +3,11 @@
 use backup_core::{Error, ErrorKind, Result};
 use bytes::{Bytes, BytesMut};
 
-use super::run::Atomic;
+use super::{
+    lexer::{Lexer, Place},
+    run::Atomic,
+};
 
-mod lexer;
-
-use lexer::{Lexer, Place};
 
 /// The longest line that can be one of those that are left out, in bytes.
 const CANDIDATE_BYTES: usize = 256;

@@ -1,10 +1,12 @@
 use super::super::Confirmation;
-use crate::OnExisting;
+use crate::{OnExisting, Selection};
 
 /// How to restore a backup: by default nothing is changed that exists.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RestoreRequest {
+    /// What of the backup is restored.
+    pub selection: Selection,
     /// What may happen to a target that is not empty.
     pub on_existing: OnExisting,
     /// Whether a target that is replaced is backed up first.
@@ -44,7 +46,22 @@ impl RestoreRequest {
         Self::default()
     }
 
-    /// Replaces what the target holds.
+    /// Restores these tables alone, named as the backup's inventory names them: into a new database, or beside what
+    /// the target holds. What they need comes along; see [`RestorePlan::selected`](super::RestorePlan::selected).
+    #[must_use]
+    pub fn tables(mut self, tables: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.selection = Selection::Tables(tables.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Restores what defines everything, and no rows.
+    #[must_use]
+    pub fn definitions_only(mut self) -> Self {
+        self.selection = Selection::Definitions;
+        self
+    }
+
+    /// Replaces what the target holds; of chosen tables those that it has, and nothing else.
     #[must_use]
     pub fn replacing(mut self) -> Self {
         self.on_existing = OnExisting::Replace;

@@ -47,6 +47,7 @@ pub(super) struct Lexer {
     state: State,
     started: bool,
     command: bool,
+    ended: bool,
     last: [u8; 2],
     /// The first bytes of the statement.
     head: Vec<u8>,
@@ -56,6 +57,74 @@ pub(super) struct Lexer {
     tag: Vec<u8>,
     /// The first bytes of a line of rows.
     row: Vec<u8>,
+    body: Body,
+}
+
+/// Whether a statement ends at a semicolon: not in parentheses, as the commands of a rule are, and not in the body of a
+/// function in SQL (`BEGIN ATOMIC … END`). The rules are those of `psql`.
+#[derive(Debug, Default)]
+struct Body {
+    parentheses: u32,
+    begins: u32,
+    /// The first words of the statement.
+    first: Vec<Vec<u8>>,
+    word: Vec<u8>,
+}
+
+/// The words that tell that a statement makes a function.
+const FIRST_WORDS: usize = 4;
+
+/// No longer word counts.
+const WORD_BYTES: usize = 16;
+
+impl Body {
+    fn byte(&mut self, byte: u8) {
+        if is_word(byte) {
+            if self.word.len() < WORD_BYTES {
+                self.word.push(byte.to_ascii_lowercase());
+            }
+            return;
+        }
+        self.end_word();
+        match byte {
+            b'(' => self.parentheses += 1,
+            b')' => self.parentheses = self.parentheses.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    fn end_word(&mut self) {
+        if self.word.is_empty() {
+            return;
+        }
+        let word = std::mem::take(&mut self.word);
+        if self.parentheses == 0 && self.makes_function() {
+            match word.as_slice() {
+                b"begin" => self.begins += 1,
+                b"case" if self.begins > 0 => self.begins += 1,
+                b"end" => self.begins = self.begins.saturating_sub(1),
+                _ => {}
+            }
+        }
+        if self.first.len() < FIRST_WORDS {
+            self.first.push(word);
+        }
+    }
+
+    fn makes_function(&self) -> bool {
+        let mut words = self.first.iter().map(Vec::as_slice);
+        let mut next = words.next() == Some(b"create");
+        let mut kind = words.next();
+        if kind == Some(b"or") {
+            next = next && words.next() == Some(b"replace");
+            kind = words.next();
+        }
+        next && matches!(kind, Some(b"function" | b"procedure"))
+    }
+
+    fn is_open(&self) -> bool {
+        self.parentheses > 0 || self.begins > 0
+    }
 }
 
 impl Lexer {
@@ -70,6 +139,16 @@ impl Lexer {
     /// Whether a backslash stood outside of strings and rows.
     pub(super) fn saw_command(&self) -> bool {
         self.command
+    }
+
+    /// Whether the byte before was the end of a statement.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether rows follow the line.
+    pub(super) fn rows_follow(&self) -> bool {
+        self.state == State::RowsNext
     }
 
     /// Forgets the line that was left out.
@@ -101,6 +180,7 @@ impl Lexer {
     }
 
     pub(super) fn byte(&mut self, byte: u8) {
+        self.ended = false;
         self.state = match std::mem::take(&mut self.state) {
             State::Top => self.top(byte),
             State::Dash if byte == b'-' => State::LineComment,
@@ -143,12 +223,15 @@ impl Lexer {
     }
 
     fn top(&mut self, byte: u8) -> State {
+        self.body.byte(byte);
         match byte {
             b'-' => return State::Dash,
             b'/' => return State::Slash,
-            b';' => {
+            b';' if !self.body.is_open() => {
+                self.body = Body::default();
                 let rows = self.head == b"COPY " && self.tail.ends_with(b"FROM stdin");
                 self.started = false;
+                self.ended = true;
                 self.head.clear();
                 self.tail.clear();
                 return if rows { State::RowsNext } else { State::Top };
