@@ -139,10 +139,16 @@ struct Restore {
     /// Run the database's programs on this host (user@host), which sees the target at the address given.
     #[arg(long)]
     ssh: Option<String>,
+    /// Restore this table alone, named as `list --json` names it, with what it needs; may be repeated.
+    #[arg(long = "table", value_name = "TABLE", conflicts_with = "definitions_only")]
+    tables: Vec<String>,
+    /// Restore what defines everything, and no rows.
+    #[arg(long)]
+    definitions_only: bool,
     /// Say what would be done, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Replace what the target holds, after a backup of it.
+    /// Replace what the target holds (of chosen tables those that it has), after a backup of it.
     #[arg(long)]
     replace: bool,
     /// The target may be the very database that the backup came from.
@@ -298,6 +304,12 @@ async fn restore(args: Restore, style: Style) -> Result<u8> {
     let backup = find(&pipeline, &args.id).await?;
     let restorer = database::restorer(&args.target, database::host(args.ssh.as_deref())?)?;
     let mut request = RestoreRequest::new();
+    if !args.tables.is_empty() {
+        request = request.tables(args.tables);
+    }
+    if args.definitions_only {
+        request = request.definitions_only();
+    }
     if args.replace {
         request = request.replacing();
     }
@@ -316,7 +328,8 @@ async fn restore(args: Restore, style: Style) -> Result<u8> {
         let result = json!({
             "backup": plan.backup, "target": plan.target, "stored_bytes": plan.stored_bytes,
             "plain_bytes": plan.plain_bytes, "tables": plan.tables, "rows": plan.rows,
-            "safety_backup": plan.safety_backup,
+            "safety_backup": plan.safety_backup, "selected": plan.selected,
+            "expected_duration_ms": plan.expected_duration_ms,
         });
         let environment = Some(backup.environment.as_str());
         return style.result(output::DONE, "restore-backup", environment, &message, &result);
@@ -336,6 +349,7 @@ async fn restore(args: Restore, style: Style) -> Result<u8> {
     if let Some(safety) = &report.safety_backup {
         message.push_str(&format!("\n  before   {safety} holds what was there"));
     }
+    message.extend(report.notes.iter().map(|note| format!("\n  note     {note}")));
     let environment = Some(backup.environment.as_str());
     let told = style.result(code(&report.warnings), "restore-backup", environment, &message, &report);
     Ok(output::done_all_the_same(told, "the target is restored"))
@@ -347,16 +361,33 @@ fn would_restore(plan: &RestorePlan) -> String {
         (Some(tables), Some(rows)) => format!("{}, {}", count(tables, "table"), count(rows, "row")),
         _ => "tables and rows are not shown by the format".to_owned(),
     };
+    let chosen = plan.selected.as_ref().filter(|selected| !selected.tables.is_empty());
+    let beside = chosen.is_some_and(|selected| selected.existing.is_empty());
     let target = match (plan.target.exists, plan.target.is_empty(), plan.safety_backup) {
         (false, ..) => "a new database",
         (true, true, _) => "an empty database",
+        (true, false, _) if beside => "beside what it holds",
+        (true, false, true) if chosen.is_some() => "the chosen tables are replaced, after a backup of it",
+        (true, false, false) if chosen.is_some() => "the chosen tables are replaced, without a backup of it",
         (true, false, true) => "replaced, after a backup of it",
         (true, false, false) => "replaced, without a backup of it",
     };
-    format!(
-        "would restore {}: {holds}, {} plain bytes\n  into    {} at {}: {target}\n  nothing was changed",
+    let mut message = format!(
+        "would restore {}: {holds}, {} plain bytes\n  into    {} at {}: {target}",
         plan.backup, plan.plain_bytes, plan.target.database, plan.target.location,
-    )
+    );
+    if let Some(selected) = &plan.selected {
+        message.extend(selected.tables.iter().map(|table| format!("\n  table   {table}")));
+        message.extend(selected.notes.iter().map(|note| format!("\n  note    {note}")));
+    }
+    if let Some(expected) = plan.expected_duration_ms {
+        message.push_str(&format!(
+            "\n  expected to take {:.1} s, by the last rehearsal",
+            Duration::from_millis(expected).as_secs_f64()
+        ));
+    }
+    message.push_str("\n  nothing was changed");
+    message
 }
 
 async fn delete(id: &str, at: Where, confirm: bool, style: Style) -> Result<u8> {

@@ -38,7 +38,7 @@ pub use key::{Key, Prefix};
 pub use manifest::{BackupId, BackupRef, Kind, Manifest, SourcePosition};
 pub use pipeline::Pipeline;
 pub use restore::{
-Contents, OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, ScratchLike, ScratchPlace,
+    Contents, OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, ScratchLike, ScratchPlace,
     Selected, Selection, TargetInfo, clone_name,
 };
 pub use secret::Secret;

@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
 use backup_core::{
     BackupRef, ByteStream, Dumper, Error, ErrorKind, Filter, Inventory, Kind, MemoryStore, OnExisting,
-    Pipeline, RestoreOptions, RestoreOutcome, Restorer, Result, Scratch, ScratchLike, Selected,
+    Pipeline, RestoreOptions, RestoreOutcome, Restorer, Result, Scratch, ScratchLike, Selected, Selection,
     TableInventory, TargetInfo,
     pipeline::{BackupRequest, RestoreRequest, RowComparison},
     testkit::fake::FakeDumper,
@@ -23,6 +23,9 @@ struct Target {
     dumper: FakeDumper,
     outcome: Inventory,
     fails: Option<ErrorKind>,
+    selected: Option<Selected>,
+    /// What it was told at last.
+    told: Arc<Mutex<Option<RestoreOptions>>>,
     restored: Arc<AtomicUsize>,
 }
 
@@ -36,6 +39,8 @@ impl Target {
             dumper: FakeDumper::new("what was there"),
             outcome: rows(3),
             fails: None,
+            selected: None,
+            told: Arc::default(),
             restored: Arc::default(),
         }
     }
@@ -61,10 +66,12 @@ impl Restorer for Target {
     }
 
     async fn restore(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
+        let existing = options.selected.as_ref().map(|selected| !selected.existing.is_empty());
         assert!(
-            self.info.is_empty() == (options.on_existing == OnExisting::Refuse),
+            existing.unwrap_or(!self.info.is_empty()) == (options.on_existing == OnExisting::Replace),
             "what was empty is never replaced: nobody backed up what came since"
         );
+        *self.told.lock().unwrap() = Some(options);
         body.collect_bytes(usize::MAX).await?;
         self.restored.fetch_add(1, Ordering::SeqCst);
         match self.fails {
@@ -73,8 +80,11 @@ impl Restorer for Target {
         }
     }
 
-    async fn select(&self, _: ByteStream, _: &RestoreOptions) -> Result<Selected> {
-        Err(Error::new(ErrorKind::Unsupported, "nothing can be selected in this format"))
+    async fn select(&self, definitions: ByteStream, _: &RestoreOptions) -> Result<Selected> {
+        assert_eq!(definitions.collect_bytes(100).await?.as_ref(), b"three rows");
+        self.selected
+            .clone()
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, "nothing can be selected in this format"))
     }
 
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
@@ -237,4 +247,96 @@ async fn a_report_says_whether_rows_were_compared() {
     let report = blind.restore(&backup, &Target::empty(), request()).await.unwrap();
     assert_eq!(report.rows_compared, RowComparison::NotRecorded);
     assert_eq!(serde_json::to_value(&report).unwrap()["rows_compared"], "not-recorded");
+}
+
+/// A backup of two tables.
+async fn two_tables() -> (Pipeline, BackupRef) {
+    let tables = vec![TableInventory::new("orders", 3, 5), TableInventory::new("lines", 40, 4)];
+    let dumper = FakeDumper::new("three rows").with_inventory(Inventory::new(tables));
+    let pipeline = Pipeline::new(dumper, MemoryStore::new());
+    let backup = pipeline.backup(BackupRequest::new()).await.unwrap().backup;
+    (pipeline, backup)
+}
+
+fn selecting(existing: &[&str], obstacles: &[&str]) -> Selected {
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let mut selected = Selected::new(vec!["orders".to_owned()]);
+    selected.notes = vec!["lines refers to orders".to_owned()];
+    (selected.existing, selected.obstacles) = (owned(existing), owned(obstacles));
+    selected
+}
+
+#[tokio::test]
+async fn chosen_tables_are_planned_restored_and_compared_alone() {
+    let (pipeline, backup) = two_tables().await;
+    let request = RestoreRequest::new().tables(["orders"]).confirmed();
+    // What the target holds besides is no obstacle.
+    let target = Target::empty().with(|target| {
+        (target.info.tables, target.selected) = (7, Some(selecting(&[], &[])));
+    });
+    let plan = pipeline.plan_restore(&backup, &target, &request).await.unwrap();
+    assert_eq!((plan.tables, plan.rows, plan.plain_bytes), (Some(1), Some(3), 6));
+    assert_eq!(plan.selected.unwrap().notes, ["lines refers to orders"]);
+    assert!(plan.blockers.is_empty() && !plan.safety_backup, "{:?}", plan.blockers);
+    let report = pipeline.restore(&backup, &target, request.clone()).await.unwrap();
+    assert_eq!((report.tables, report.rows, report.rows_compared), (1, 3, RowComparison::Equal));
+    assert_eq!(report.notes, ["lines refers to orders"]);
+    let told = target.told.lock().unwrap().take().unwrap();
+    assert_eq!(told.selection, Selection::Tables(vec!["orders".to_owned()]));
+    assert_eq!(told.selected, target.selected);
+    assert_eq!(report.safety_backup, None);
+
+    let wrong = target.with(|target| target.outcome = rows(2));
+    let err = pipeline.restore(&backup, &wrong, request).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Corrupt, "{err}");
+}
+
+#[tokio::test]
+async fn chosen_tables_that_exist_are_replaced_after_a_safety_backup_or_refused() {
+    let (pipeline, backup) = two_tables().await;
+    let target = Target::empty().with(|target| {
+        (target.info.tables, target.selected) = (7, Some(selecting(&["orders"], &[])));
+    });
+    let request = RestoreRequest::new().tables(["orders"]).confirmed();
+    let plan = pipeline.plan_restore(&backup, &target, &request).await.unwrap();
+    assert_eq!(plan.blockers[0].kind(), ErrorKind::TargetNotEmpty);
+    assert!(plan.blockers[0].to_string().contains("chosen_tables: orders"), "{}", plan.blockers[0]);
+    let report = pipeline.restore(&backup, &target, request.clone().replacing()).await.unwrap();
+    assert_eq!(safety_backups(&pipeline).await, [report.safety_backup.unwrap()]);
+
+    let blocked = target.with(|target| target.selected = Some(selecting(&["orders"], &["view seen"])));
+    let plan = pipeline.plan_restore(&backup, &blocked, &request.clone().replacing()).await.unwrap();
+    assert!(plan.blockers[0].to_string().contains("view seen"), "{:?}", plan.blockers);
+    assert!(pipeline.restore(&backup, &blocked, request.replacing()).await.is_err());
+    assert_eq!(blocked.restored(), 1);
+}
+
+#[tokio::test]
+async fn a_selection_that_cannot_be_is_a_blocker_that_says_why() {
+    let (pipeline, backup) = two_tables().await;
+    let target = Target::empty();
+    let request = RestoreRequest::new().tables(["ordres"]);
+    let plan = pipeline.plan_restore(&backup, &target, &request).await.unwrap();
+    assert_eq!(plan.blockers[0].kind(), ErrorKind::InvalidInput);
+    assert_eq!(plan.blockers[0].suggestions(), ["did you mean orders?"]);
+    for request in [RestoreRequest::new().tables(["orders"]), RestoreRequest::new().definitions_only()] {
+        let plan = pipeline.plan_restore(&backup, &target, &request).await.unwrap();
+        assert_eq!(plan.blockers[0].kind(), ErrorKind::Unsupported);
+    }
+}
+
+#[tokio::test]
+async fn definitions_are_compared_with_tables_that_hold_nothing() {
+    let (pipeline, backup) = two_tables().await;
+    let empty = vec![TableInventory::new("orders", 0, 0), TableInventory::new("lines", 0, 0)];
+    let target = Target::empty().with(|target| {
+        (target.selected, target.outcome) = (Some(Selected::default()), Inventory::new(empty));
+    });
+    let request = RestoreRequest::new().definitions_only().confirmed();
+    let plan = pipeline.plan_restore(&backup, &target, &request).await.unwrap();
+    assert_eq!((plan.tables, plan.rows, plan.plain_bytes), (Some(2), Some(0), 1));
+    let report = pipeline.restore(&backup, &target, request.clone()).await.unwrap();
+    assert_eq!((report.rows, report.rows_compared), (0, RowComparison::Equal));
+    let filled = target.with(|target| target.outcome = rows(3));
+    assert!(pipeline.restore(&backup, &filled, request).await.is_err());
 }

@@ -196,13 +196,12 @@ impl Pipeline {
             (Selection::Tables(_), Some(selected)) => Some(RowsOf::Tables(&selected.tables)),
             _ => None,
         };
-        let body = match rows {
-            Some(rows) => stored::open_part(&*self.store, manifest, &codec, &rows, read, decoded).await?,
-            None => {
-                let inspector = Inspector::for_format(&manifest.engine, &manifest.format);
-                let (artifact, plain) = (&manifest.artifact, &manifest.plain);
-                stored::open_plain(&*self.store, artifact, plain, &codec, inspector, read, decoded).await?.0
-            }
+        let body = if let Some(rows) = rows {
+            stored::open_part(&*self.store, manifest, &codec, &rows, read, decoded).await?
+        } else {
+            let inspector = Inspector::for_format(&manifest.engine, &manifest.format);
+            let (artifact, plain) = (&manifest.artifact, &manifest.plain);
+            stored::open_plain(&*self.store, artifact, plain, &codec, inspector, read, decoded).await?.0
         };
         restorer.restore(body, options).await
     }

@@ -24,9 +24,12 @@ pub fn unknown_table<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -
     }
     near.sort_unstable();
     near.truncate(SUGGESTED);
-    let err = Error::new(ErrorKind::InvalidInput, "the backup does not hold this table").with_context("table", name);
+    let err = Error::new(ErrorKind::InvalidInput, "the backup does not hold this table")
+        .with_context("table", name);
     if near.is_empty() {
-        return err.with_context("tables", count).with_suggestion("name the table as the backup's inventory does");
+        return err
+            .with_context("tables", count)
+            .with_suggestion("name the table as the backup's inventory does");
     }
     let names: Vec<&str> = near.into_iter().map(|(_, name)| name).collect();
     err.with_suggestion(format!("did you mean {}?", names.join(" or ")))
@@ -69,7 +72,8 @@ mod tests {
 
     #[test]
     fn those_are_named_that_may_have_been_meant() {
-        let known = ["public.orders", "shop.orders", "public.order_lines", "public.customers", "public.\"Odd.Name\""];
+        let known =
+            ["public.orders", "shop.orders", "public.order_lines", "public.customers", "public.\"Odd.Name\""];
         let suggested = |name: &str| unknown_table(name, known).suggestions().join("; ");
         assert_eq!(suggested("orders"), "did you mean public.orders or shop.orders?");
         assert_eq!(suggested("public.ordrs"), "did you mean public.orders or shop.orders?");

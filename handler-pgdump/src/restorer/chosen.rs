@@ -1,8 +1,6 @@
 //! Restores chosen tables, or definitions alone.
 
-use backup_core::{
-    ByteStream, Error, ErrorKind, OnExisting, RestoreOptions, Result, Selected, Selection,
-};
+use backup_core::{ByteStream, Error, ErrorKind, OnExisting, RestoreOptions, Result, Selected, Selection};
 
 use super::{
     Look, PgRestore, run,
@@ -25,7 +23,11 @@ pub(super) struct Plan {
 
 impl PgRestore {
     /// What a selection means; see [`Restorer::select`](backup_core::Restorer::select).
-    pub(super) async fn selected(&self, definitions: ByteStream, options: &RestoreOptions) -> Result<Selected> {
+    pub(super) async fn selected(
+        &self,
+        definitions: ByteStream,
+        options: &RestoreOptions,
+    ) -> Result<Selected> {
         let Selection::Tables(tables) = &options.selection else {
             return Ok(Selected::default());
         };
@@ -101,13 +103,18 @@ impl PgRestore {
             )
             .with_context("database", self.config.database())
             .with_context("obstacles", present.obstacles.join(", "))
-            .with_suggestion("drop these first and make them again afterwards, or restore into another database"));
+            .with_suggestion(
+                "drop these first and make them again afterwards, or restore into another database",
+            ));
         }
         (plan.part.before, plan.part.after) = (present.before(), present.after());
         let objects = objects.beside(present.keys, present.tables);
         let left = objects.left_as_they_are();
         if !left.is_empty() {
-            plan.warnings.push(format!("the target has these already, and they stay as they are: {}", left.join(", ")));
+            plan.warnings.push(format!(
+                "the target has these already, and they stay as they are: {}",
+                left.join(", ")
+            ));
         }
         Ok(objects)
     }

@@ -8,7 +8,6 @@ use super::{
     run::Atomic,
 };
 
-
 /// The longest line that can be one of those that are left out, in bytes.
 const CANDIDATE_BYTES: usize = 256;
 

@@ -1,7 +1,9 @@
 //! Chosen tables come back as they were, with all that they need, and nothing else changes.
 
 use backup_core::{
-    ByteStream, ErrorKind, OnExisting, RestoreOptions, RestoreOutcome, Restorer, Result, Selected, Selection,
+    ByteStream, ErrorKind, Filter, Kind, MemoryStore, OnExisting, Pipeline, RestoreOptions, RestoreOutcome,
+    Restorer, Result, Selected, Selection,
+    pipeline::{BackupRequest, RestoreRequest, RowComparison},
 };
 use bytes::Bytes;
 use handler_pgdump::Format;
@@ -77,10 +79,7 @@ SELECT lo_from_bytea(0, 'large');
 /// A source, and its dump in `format`.
 async fn shop(server: &Server, database: &str, format: Format) -> Bytes {
     server.create(database);
-    server.sql(
-        "postgres",
-        "DO $$ BEGIN CREATE ROLE shop_reader; EXCEPTION WHEN OTHERS THEN NULL; END $$",
-    );
+    server.sql("postgres", "DO $$ BEGIN CREATE ROLE shop_reader; EXCEPTION WHEN OTHERS THEN NULL; END $$");
     server.sql(database, SHOP);
     whole(&server.dump(database).format(format)).await
 }
@@ -183,11 +182,14 @@ async fn what_is_left_behind_is_named() {
         ["public.parent comes along without its rows, because a chosen table needs its definition"]
     );
     let lines = select(&server, "nowhere", &dump, &chosen(Format::Plain, &["public.lines"])).await;
-    assert!(lines.notes.contains(&"view public.seen reads public.lines, and is left out".to_owned()), "{lines:?}");
+    assert!(
+        lines.notes.contains(&"view public.seen reads public.lines, and is left out".to_owned()),
+        "{lines:?}"
+    );
 
     let options = chosen(Format::Plain, &["orders"]);
     let err = server.restore("nowhere").select(ByteStream::from(dump.clone()), &options).await.unwrap_err();
-    assert_eq!((err.kind(), &*err.suggestions()[0]), (ErrorKind::InvalidInput, "did you mean public.Order s?"));
+    assert_eq!((err.kind(), err.suggestions()[0]), (ErrorKind::InvalidInput, "did you mean public.Order s?"));
 }
 
 #[tokio::test]
@@ -252,7 +254,11 @@ async fn tables_that_exist_are_replaced_only_when_told_to_and_what_refers_to_the
     let after = server.stock_dump("replace");
     let theirs = "CREATE POLICY theirs";
     let without = |text: &str| {
-        let mut lines: Vec<_> = text.lines().filter(|line| !line.contains("theirs") && !line.ends_with("customers)));")).map(str::to_owned).collect();
+        let mut lines: Vec<_> = text
+            .lines()
+            .filter(|line| !line.contains("theirs") && !line.ends_with("customers)));"))
+            .map(str::to_owned)
+            .collect();
         // The order of what was made again is another.
         lines.sort();
         lines
@@ -288,9 +294,11 @@ fn pretty(before: &[String], after: &[String]) {
 #[tokio::test]
 async fn definitions_come_without_rows() {
     let server = Server::shared().await;
-    for (format, target) in
-        [(Format::Plain, "bare_plain"), (Format::Custom, "bare_custom"), (Format::Directory { jobs: 1 }, "bare_dir")]
-    {
+    for (format, target) in [
+        (Format::Plain, "bare_plain"),
+        (Format::Custom, "bare_custom"),
+        (Format::Directory { jobs: 1 }, "bare_dir"),
+    ] {
         let source = format!("{target}_source");
         let dump = shop(&server, &source, format).await;
         let options = options(format).with_selection(Selection::Definitions);
@@ -302,6 +310,39 @@ async fn definitions_come_without_rows() {
         };
         assert!(bare(target) == bare(&source), "{target}");
         assert_eq!(server.sql(target, "SELECT nextval('numbers')").trim(), "100", "{target}");
-        assert_eq!(server.sql(target, "SELECT count(*) FROM pg_largeobject_metadata").trim(), "0", "{target}");
+        assert_eq!(
+            server.sql(target, "SELECT count(*) FROM pg_largeobject_metadata").trim(),
+            "0",
+            "{target}"
+        );
     }
+}
+
+#[tokio::test]
+async fn a_pipeline_replaces_chosen_tables_after_a_safety_backup() {
+    let server = Server::shared().await;
+    drop(shop(&server, "piped_source", Format::Plain).await);
+    let pipeline = Pipeline::new(server.dump("piped_source"), MemoryStore::new());
+    let backup = pipeline.backup(BackupRequest::new()).await.unwrap().backup;
+    server.create("piped");
+    server.sql("piped", SHOP);
+    server.sql("piped", "UPDATE customers SET name = 'changed'; DELETE FROM parts");
+
+    let request = RestoreRequest::new().tables(["public.customers", "public.parts"]);
+    let restore = server.restore("piped");
+    let plan = pipeline.plan_restore(&backup, &restore, &request).await.unwrap();
+    assert_eq!(plan.blockers[0].kind(), ErrorKind::TargetNotEmpty, "{:?}", plan.blockers);
+    let functions = "function public.of_customer(public.customers)";
+    assert!(plan.blockers.iter().any(|err| err.to_string().contains(functions)), "{:?}", plan.blockers);
+    server.sql("piped", "DROP FUNCTION of_customer; DROP POLICY theirs ON \"Order s\"");
+    let request = request.replacing();
+    let plan = pipeline.plan_restore(&backup, &restore, &request).await.unwrap();
+    assert!(plan.blockers.is_empty() && plan.safety_backup, "{:?}", plan.blockers);
+    assert_eq!((plan.tables, plan.rows), (Some(4), Some(22)));
+    let report = pipeline.restore(&backup, &restore, request.confirmed()).await.unwrap();
+    assert_eq!((report.tables, report.rows, report.rows_compared), (4, 22, RowComparison::Equal));
+    let safety = pipeline.list(&Filter::all().with_kind(Kind::PreRollback)).await.unwrap().entries;
+    assert_eq!(safety[0].manifest.backup_ref(), report.safety_backup.unwrap());
+    let changed = "SELECT string_agg(name, ' ' ORDER BY id), (SELECT count(*) FROM parts) FROM customers";
+    assert_eq!(server.sql("piped", changed).trim(), "a b|20");
 }

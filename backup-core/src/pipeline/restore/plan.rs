@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::{RestoreRequest, SafetyBackup, SourceAsTarget};
 use crate::{
-    BackupRef, Entry, Error, ErrorKind, Inventory, Manifest, OnExisting, Restorer, Result, Selected, Selection,
-    TargetInfo,
+    BackupRef, Entry, Error, ErrorKind, Inventory, Manifest, OnExisting, Restorer, Result, Selected,
+    Selection, TargetInfo,
     digest::ByteCount,
     pipeline::{Pipeline, SpaceCheck},
     restore::unknown_table,
@@ -115,8 +115,7 @@ impl Pipeline {
         }
         let codec = self.codec(manifest)?;
         let (read, decoded) = (ByteCount::default(), ByteCount::default());
-        let body =
-            stored::open_part(&*self.store, manifest, &codec, &RowsOf::Nothing, read, decoded).await?;
+        let body = stored::open_part(&*self.store, manifest, &codec, &RowsOf::Nothing, read, decoded).await?;
         restorer.select(body, &super::options(manifest, request)).await
     }
 
@@ -142,9 +141,12 @@ fn stops(err: &Error) -> bool {
 fn plain_bytes(manifest: &Manifest, part: Option<&Inventory>) -> u64 {
     let bytes = |inventory: &Inventory| inventory.tables.iter().map(|table| table.bytes).sum::<u64>();
     match (&manifest.inventory, part) {
-        (Some(all), Some(part)) => {
-            manifest.plain.size.saturating_sub(bytes(all)).saturating_add(bytes(part)).min(manifest.plain.size)
-        }
+        (Some(all), Some(part)) => manifest
+            .plain
+            .size
+            .saturating_sub(bytes(all))
+            .saturating_add(bytes(part))
+            .min(manifest.plain.size),
         _ => manifest.plain.size,
     }
 }

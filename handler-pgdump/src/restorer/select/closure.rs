@@ -51,8 +51,11 @@ impl Judge for Dump {
             Statement::Part(part) => {
                 self.bytes += statement.len();
                 if self.bytes > DEFINITIONS_BYTES {
-                    return Err(Error::new(ErrorKind::Unsupported, "the dump defines too much to select from it")
-                        .with_context("limit_bytes", DEFINITIONS_BYTES));
+                    return Err(Error::new(
+                        ErrorKind::Unsupported,
+                        "the dump defines too much to select from it",
+                    )
+                    .with_context("limit_bytes", DEFINITIONS_BYTES));
                 }
                 self.add(part, statement);
             }
@@ -105,7 +108,8 @@ impl Dump {
         for (key, object) in &self.objects {
             let tokens = super::tokens::tokens(key);
             let mut words = Words::new(&tokens);
-            let name = if object.kind.in_schema() { words.qualified().or_else(|| words.operator()) } else { None };
+            let name =
+                if object.kind.in_schema() { words.qualified().or_else(|| words.operator()) } else { None };
             let Some(name) = name else { continue };
             if object.kind == Kind::Table {
                 self.tables.insert(key.clone(), qualified_name([name.0.as_str(), name.1.as_str()]));
@@ -123,8 +127,8 @@ impl Dump {
         let mut chosen = BTreeSet::new();
         for table in tables {
             let known = self.tables.iter().find(|(_, name)| *name == table);
-            let (key, _) = known
-                .ok_or_else(|| unknown_table(table, self.tables.values().map(String::as_str)))?;
+            let (key, _) =
+                known.ok_or_else(|| unknown_table(table, self.tables.values().map(String::as_str)))?;
             chosen.insert(key.clone());
         }
         self.add_partitions(&mut chosen);
@@ -192,7 +196,9 @@ impl Closure<'_> {
             }
             if object.kind == Kind::Table && !self.chosen.contains(&key) {
                 let table = self.dump.table(&key);
-                self.notes.insert(format!("{table} comes along without its rows, because a chosen table needs its definition"));
+                self.notes.insert(format!(
+                    "{table} comes along without its rows, because a chosen table needs its definition"
+                ));
             }
             left.extend(object.schema.iter().map(|schema| global_key(Kind::Schema, schema)));
             left.extend(object.of.iter().cloned());
@@ -216,7 +222,9 @@ impl Closure<'_> {
             // A sequence goes with the table that owns it.
             let owned = self.dump.objects_of_kind(&[Kind::Owned]);
             let owned = owned.filter(|(_, owner)| owner.to.as_ref().is_some_and(|to| shown(to) == key));
-            left.extend(owned.flat_map(|(owner, sequence)| [Some(owner.clone()), sequence.of.clone()]).flatten());
+            left.extend(
+                owned.flat_map(|(owner, sequence)| [Some(owner.clone()), sequence.of.clone()]).flatten(),
+            );
         }
     }
 
@@ -225,7 +233,10 @@ impl Closure<'_> {
         let Some(all) = self.dump.by_name.get(name) else {
             // What the dump does not define, and is in one of its schemas, comes with an extension.
             let from = self.dump.extensions.iter();
-            return from.filter(|(_, schema)| schema.as_ref() == Some(&name.0)).map(|(key, _)| key.clone()).collect();
+            return from
+                .filter(|(_, schema)| schema.as_ref() == Some(&name.0))
+                .map(|(key, _)| key.clone())
+                .collect();
         };
         let others = || all.iter().filter(|key| *key != user);
         if others().any(|key| self.kept.contains(key)) && others().count() == 1 {

@@ -73,7 +73,8 @@ impl<J: Judge> Cutter<J> {
         if self.lexer.place() == Place::Start || self.command {
             return Ok((self.judge, self.held.into()));
         }
-        Err(Error::new(ErrorKind::Corrupt, "the dump ends inside a statement").with_context("line", self.line))
+        Err(Error::new(ErrorKind::Corrupt, "the dump ends inside a statement")
+            .with_context("line", self.line))
     }
 
     fn byte(&mut self, byte: u8, out: &mut BytesMut) -> Result<()> {
@@ -109,9 +110,12 @@ impl<J: Judge> Cutter<J> {
             self.judge_held(out)?;
         }
         if self.held.len() > STATEMENT_BYTES {
-            return Err(Error::new(ErrorKind::Unsupported, "a definition in the dump is too long to be selected")
-                .with_context("line", self.line)
-                .with_context("limit_bytes", STATEMENT_BYTES));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a definition in the dump is too long to be selected",
+            )
+            .with_context("line", self.line)
+            .with_context("limit_bytes", STATEMENT_BYTES));
         }
         if self.lexer.ended() && !self.lexer.rows_follow() {
             self.judged = None;
@@ -152,5 +156,7 @@ impl<J: Judge> Cutter<J> {
 /// Whether it begins with a row, behind blanks and comments.
 fn is_insert(statement: &[u8]) -> bool {
     let mut lines = statement.split(|byte| *byte == b'\n');
-    lines.find(|line| !line.is_empty() && !line.starts_with(b"--")).is_some_and(|line| line.starts_with(b"INSERT INTO "))
+    lines
+        .find(|line| !line.is_empty() && !line.starts_with(b"--"))
+        .is_some_and(|line| line.starts_with(b"INSERT INTO "))
 }

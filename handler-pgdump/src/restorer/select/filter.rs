@@ -42,7 +42,11 @@ impl Objects {
     }
 
     /// Leaves out what the target has already.
-    pub(in super::super) fn beside(mut self, present: BTreeSet<String>, tables_there: BTreeSet<Name>) -> Self {
+    pub(in super::super) fn beside(
+        mut self,
+        present: BTreeSet<String>,
+        tables_there: BTreeSet<Name>,
+    ) -> Self {
         (self.present, self.tables_there) = (present, tables_there);
         self
     }
@@ -53,7 +57,8 @@ impl Objects {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        let there = |name: &Option<Name>| name.as_ref().is_some_and(|name| self.present.contains(&shown(name)));
+        let there =
+            |name: &Option<Name>| name.as_ref().is_some_and(|name| self.present.contains(&shown(name)));
         if self.present.contains(&part.key) || there(&part.of) {
             return false;
         }
@@ -90,11 +95,12 @@ fn key_of(word: &str) -> String {
 impl Judge for Wanted {
     fn judge(&mut self, statement: &str) -> Result<Keep> {
         let keep = match (&*self, read(statement)) {
-            (_, Statement::Setting) => true,
-            (Self::Definitions, Statement::Part(_) | Statement::Other) => true,
+            (_, Statement::Setting) | (Self::Definitions, Statement::Part(_) | Statement::Other) => true,
             (Self::Definitions, Statement::Rows(_) | Statement::Position(_) | Statement::Data)
             | (Self::Objects(_), Statement::Data | Statement::Other) => false,
-            (Self::Objects(objects), Statement::Part(part) | Statement::Position(part)) => objects.wants(&part),
+            (Self::Objects(objects), Statement::Part(part) | Statement::Position(part)) => {
+                objects.wants(&part)
+            }
             (Self::Objects(objects), Statement::Rows((schema, table))) => {
                 objects.tables.contains(&qualified_name([schema.as_str(), table.as_str()]))
             }

@@ -110,9 +110,9 @@ impl Present {
     /// Cancel-safe.
     pub(in super::super) async fn ask(server: &Server, tables: &[String]) -> Result<Self> {
         let names: Vec<Name> = tables.iter().map(|table| split(table)).collect::<Result<_>>()?;
-        let rows = names
-            .iter()
-            .map(|(schema, name)| format!("({}::text, {}::text)", quote_literal(schema), quote_literal(name)));
+        let rows = names.iter().map(|(schema, name)| {
+            format!("({}::text, {}::text)", quote_literal(schema), quote_literal(name))
+        });
         let chosen = rows.collect::<Vec<_>>().join(", ");
         let answer = server.ask(&FACTS.replace(":chosen", &chosen), QUESTION_LIMIT).await?;
         let mut present = Self::default();
@@ -228,7 +228,9 @@ mod split_tests {
 
     #[test]
     fn names_of_the_inventory_are_read_back() {
-        for (schema, name) in [("public", "orders"), ("we.ird \"schema", "t.able"), ("a", "\"\""), ("Ü", "x y")] {
+        for (schema, name) in
+            [("public", "orders"), ("we.ird \"schema", "t.able"), ("a", "\"\""), ("Ü", "x y")]
+        {
             let (found, table) = split(&qualified_name([schema, name])).unwrap();
             assert_eq!((found.as_str(), table.as_str()), (schema, name));
         }

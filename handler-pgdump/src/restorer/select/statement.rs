@@ -207,16 +207,23 @@ fn other(words: &mut Words<'_>) -> Statement {
                 [Token::Text(text), ..] => Words::new(&tokens(text)).qualified(),
                 _ => None,
             });
-            sequence.map_or(Statement::Other, |name| {
-                Statement::Position(Part::in_schema(Kind::Sequence, &name))
-            })
+            sequence
+                .map_or(Statement::Other, |name| Statement::Position(Part::in_schema(Kind::Sequence, &name)))
         }
         _ => Statement::Data,
     }
 }
 
 fn create(words: &mut Words<'_>) -> Option<Part> {
-    words.eat_any(&["or replace", "unlogged", "unique", "materialized", "recursive", "trusted", "procedural"]);
+    words.eat_any(&[
+        "or replace",
+        "unlogged",
+        "unique",
+        "materialized",
+        "recursive",
+        "trusted",
+        "procedural",
+    ]);
     if words.eat("foreign data wrapper") {
         return Some(Part::global(Kind::Wrapper, words.name()?));
     }
@@ -244,7 +251,11 @@ fn create(words: &mut Words<'_>) -> Option<Part> {
     }
     if words.eat("statistics") {
         let statistics = Part::in_schema(Kind::Statistics, &words.qualified()?);
-        return if words.seek("from") { Some(Part { of: Some(words.qualified()?), ..statistics }) } else { None };
+        return if words.seek("from") {
+            Some(Part { of: Some(words.qualified()?), ..statistics })
+        } else {
+            None
+        };
     }
     subject(words)
 }
@@ -399,11 +410,9 @@ fn globals(tokens: &[Token]) -> Vec<String> {
     let mut found = Vec::new();
     let mut words = Words::new(tokens);
     while !words.rest().is_empty() {
-        for (word, kind) in [
-            ("foreign data wrapper", Kind::Wrapper),
-            ("server", Kind::Server),
-            ("language", Kind::Language),
-        ] {
+        for (word, kind) in
+            [("foreign data wrapper", Kind::Wrapper), ("server", Kind::Server), ("language", Kind::Language)]
+        {
             if words.eat(word) {
                 found.extend(words.name().map(|name| global_key(kind, name)));
             }

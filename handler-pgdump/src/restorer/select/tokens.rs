@@ -170,7 +170,23 @@ mod tests {
     fn names_texts_and_marks_are_told_apart() {
         assert_eq!(
             shown("CREATE Table \"A\"\"b\".\"t\" (a text DEFAULT E'x\\'y''z' /* a /* b */ c */, $1); -- x\n"),
-            ["create", "table", "\"A\"\"b\"", ".", "t", "(", "a", "text", "default", "<x'y'z>", ",", "$", "1", ")", ";"]
+            [
+                "create",
+                "table",
+                "\"A\"\"b\"",
+                ".",
+                "t",
+                "(",
+                "a",
+                "text",
+                "default",
+                "<x'y'z>",
+                ",",
+                "$",
+                "1",
+                ")",
+                ";"
+            ]
         );
         assert_eq!(shown("AS $_$ a.b $$ $_$ x'f0' e$1"), ["as", "< a.b $$ >", "<f0>", "e$1"]);
         assert_eq!(shown("$a$ open"), ["$", "a$", "open"]);
