@@ -171,3 +171,43 @@ async fn a_tool_or_a_server_session_that_is_killed_leaves_no_backup() {
         assert!(next.status.success(), "the next run works: {next:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chosen_tables_and_definitions_come_back_and_a_dry_run_says_what_that_means() {
+    let server = server(50).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("backups");
+    let created = json(&create(&server, &store, "plain").output().unwrap());
+    let id = created["result"]["backup"]["id"].as_str().unwrap();
+
+    let orders = ["restore", id, "--table", "public.orders"];
+    let planned = run(&[&orders[..], &["--dry-run"]].concat(), &store, Some(&server.url("part")));
+    let selected = &planned["result"]["selected"];
+    assert_eq!(selected["tables"], serde_json::json!(["public.orders"]));
+    assert!(selected["notes"][0].as_str().unwrap().contains("refers to public.customers"), "{planned}");
+    assert!(planned["message"].as_str().unwrap().contains("\n  note    foreign key"), "{planned}");
+    assert_eq!(planned["result"]["rows"], 50);
+
+    let restored = run(&[&orders[..], &["--confirm"]].concat(), &store, Some(&server.url("part")));
+    assert_eq!(
+        (&restored["result"]["tables"], &restored["result"]["rows_compared"]),
+        (&1.into(), &"equal".into())
+    );
+    // Beside what is there now, and again over it.
+    let more = ["restore", id, "--table", "public.customers", "--confirm"];
+    assert_eq!(
+        run(&more, &store, Some(&server.url("part")))["result"]["safety_backup"],
+        serde_json::Value::Null
+    );
+    let both =
+        ["restore", id, "--table", "public.customers", "--table", "public.orders", "--replace", "--confirm"];
+    let replaced = run(&both, &store, Some(&server.url("part")));
+    assert!(replaced["result"]["safety_backup"]["id"].is_string(), "{replaced}");
+    assert_eq!(
+        server.psql("part", "select (select count(*) from orders), (select count(*) from customers)").await,
+        "50|10"
+    );
+
+    let bare = run(&["restore", id, "--definitions-only", "--confirm"], &store, Some(&server.url("bare")));
+    assert_eq!((&bare["result"]["tables"], &bare["result"]["rows"]), (&3.into(), &0.into()));
+}
