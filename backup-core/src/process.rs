@@ -13,6 +13,7 @@ mod feed;
 mod files;
 mod group;
 mod host;
+mod private;
 mod reader;
 mod spawn;
 mod ssh;
@@ -21,6 +22,7 @@ mod tail;
 mod tests;
 
 pub use host::{Host, Places};
+pub use private::{PrivateServer, ServerRecipe};
 pub use ssh::{Ssh, WireCompression};
 
 /// A program with its arguments and environment, ready to be started.

@@ -298,7 +298,9 @@ impl PgDump {
 
     async fn tool(&self, client: &Client, program: Program, args: Vec<String>) -> Result<Tool> {
         let path = client.path(program);
-        let tool = command::client(program.name(), path, &self.config, &self.host, args).await?;
+        // The same moment has the same text on every server, whatever its time zone.
+        let tool =
+            command::client(program.name(), path, &self.config, &self.host, args).await?.env("PGTZ", "UTC");
         Ok(match self.total_timeout {
             Some(limit) => tool.total_timeout(limit),
             None => tool,

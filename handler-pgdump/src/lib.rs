@@ -14,5 +14,5 @@ pub use config::{PasswordVia, PgConfig};
 pub use dumper::PgDump;
 pub use format::{ArchiveCompression, Content, Format, Globals, LargeObjects, Ownership, Privileges, Rows};
 pub use restorer::PgRestore;
-pub use scratch::PgScratch;
+pub use scratch::{PgScratch, Rehearse};
 pub use version::{ClientSafety, Version};

@@ -5,13 +5,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, RestoreOptions, RestoreOutcome, Restorer,
-    Result, Scratch, ScratchLike, ScratchPlace, Selected, TargetInfo, process::Host,
+    Result, Scratch, ScratchLike, Selected, TargetInfo, process::Host,
 };
 
 use crate::{
     PgConfig, PgDump, Version,
     format::{CUSTOM, Content, DIRECTORY, ENGINE, PLAIN},
-    scratch::{PgScratch, TemporaryDatabase},
+    scratch::{self, Rehearse, TemporaryDatabase},
     server::{Facts, QUESTION_LIMIT, Server},
     version::{Client, ClientSafety, Installed, Program, RestoreNeeds, client_for_restore},
 };
@@ -52,14 +52,16 @@ const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 /// ```
 #[derive(Debug, Clone)]
 pub struct PgRestore {
-    config: PgConfig,
+    pub(crate) config: PgConfig,
     jobs: u16,
-    safety: ClientSafety,
-    installed: Installed,
-    host: Host,
+    pub(crate) safety: ClientSafety,
+    pub(crate) installed: Installed,
+    pub(crate) host: Host,
     idle_timeout: Duration,
     total_timeout: Option<Duration>,
-    staging: Option<PathBuf>,
+    pub(crate) staging: Option<PathBuf>,
+    pub(crate) rehearse: Rehearse,
+    pub(crate) servers: Installed,
 }
 
 impl PgRestore {
@@ -84,7 +86,15 @@ impl PgRestore {
             idle_timeout: IDLE_LIMIT,
             total_timeout: None,
             staging: None,
+            rehearse: Rehearse::default(),
+            servers: Installed::default(),
         }
+    }
+
+    /// Rehearses on private servers alone, and needs no server that is there already; it restores into nothing else.
+    #[must_use]
+    pub fn rehearsals() -> Self {
+        Self::new(PgConfig::new("rehearsal")).rehearse_in(Rehearse::PrivateServer)
     }
 
     /// Restores an archive with several connections at once; one unless said otherwise.
@@ -143,8 +153,29 @@ impl PgRestore {
         self
     }
 
+    /// Says where [`scratch`](Restorer::scratch) makes throw-away databases.
+    #[must_use]
+    pub fn rehearse_in(mut self, place: Rehearse) -> Self {
+        self.rehearse = place;
+        self
+    }
+
+    /// Starts private servers with the programs in this folder (`initdb`, `postgres`) and no others.
+    #[must_use]
+    pub fn server_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.servers = Installed::In(folder.into());
+        self
+    }
+
     pub(crate) fn at(&self, database: &str) -> Self {
         Self { config: self.config.with_database(database), ..self.clone() }
+    }
+
+    /// A throw-away database on the target's server, and the server's version.
+    pub(crate) async fn temporary(&self) -> Result<(TemporaryDatabase, String)> {
+        let server = Server::new(&self.config, &self.installed, &self.host).await?;
+        let (maintenance, facts) = target::maintenance(&server).await?;
+        Ok((target::create(&maintenance, self.config.database(), "rehearsal", None).await?, facts.version))
     }
 
     /// A dumper of the database.
@@ -327,16 +358,8 @@ impl Restorer for PgRestore {
         Ok(Arc::new(self.dump(Contents::All)))
     }
 
-    async fn scratch(&self, _: &ScratchLike) -> Result<Box<dyn Scratch>> {
-        let make = async {
-            let server = Server::new(&self.config, &self.installed, &self.host).await?;
-            let (maintenance, facts) = target::maintenance(&server).await?;
-            let database: TemporaryDatabase =
-                target::create(&maintenance, self.config.database(), "rehearsal", None).await?;
-            let place = ScratchPlace::database(facts.version);
-            Ok(PgScratch::new(self.at(database.name()), database, place))
-        };
-        let scratch = make.await.map_err(|err: Error| err.with_operation("scratch"))?;
+    async fn scratch(&self, like: &ScratchLike) -> Result<Box<dyn Scratch>> {
+        let scratch = scratch::make(self, like).await.map_err(|err| err.with_operation("scratch"))?;
         Ok(Box::new(scratch))
     }
 }

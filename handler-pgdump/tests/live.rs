@@ -13,6 +13,8 @@
 mod chosen;
 #[path = "live/faults.rs"]
 mod faults;
+#[path = "live/rehearsal.rs"]
+mod rehearsal;
 #[path = "live/round_trip.rs"]
 mod round_trip;
 #[path = "live/secrets.rs"]

@@ -45,6 +45,8 @@ pub(crate) enum Program {
     PgDump,
     PgDumpall,
     PgRestore,
+    /// The server, for rehearsals.
+    Postgres,
 }
 
 impl Program {
@@ -54,6 +56,7 @@ impl Program {
             Self::PgDump => "pg_dump",
             Self::PgDumpall => "pg_dumpall",
             Self::PgRestore => "pg_restore",
+            Self::Postgres => "postgres",
         }
     }
 }

@@ -5,7 +5,7 @@ use backup_core::{
 };
 use bytes::Bytes;
 use futures::StreamExt;
-use handler_pgdump::{Content, Format, Globals, PgDump, PgRestore, Rows};
+use handler_pgdump::{Content, Format, Globals, PgDump, PgRestore, Rehearse, Rows};
 
 use crate::server::{Server, quoted};
 
@@ -175,7 +175,7 @@ async fn a_scratch_takes_a_restore_and_is_gone_after_close_and_after_drop() {
     let server = Server::shared().await;
     server.fill("scratched", 50);
     let bytes = whole(&server.dump("scratched")).await;
-    let restore: PgRestore = server.restore("scratched");
+    let restore: PgRestore = server.restore("scratched").rehearse_in(Rehearse::Database);
     let scratch = restore.scratch(&ScratchLike::anything()).await.unwrap();
     assert_eq!(server.leftovers("scratched").len(), 1);
     let outcome =
