@@ -14,8 +14,8 @@ const ROWS: usize = 400_000;
 const END: &str = "\n--\n-- PostgreSQL database dump complete\n--\n\n";
 const MYSQL_END: &str = "\n-- Dump completed on 2026-11-21  2:22:49\n";
 
-fn scan(engine: &str, dump: &str) -> Inventory {
-    let Inspector { mut tap, inventory, .. } = Inspector::for_format(engine, "plain");
+fn scan(inspector: Inspector, dump: &str) -> Inventory {
+    let Inspector { mut tap, inventory, .. } = inspector;
     for chunk in dump.as_bytes().chunks(CHUNK) {
         tap.update(chunk).unwrap();
     }
@@ -79,9 +79,13 @@ fn scanner(criterion: &mut Criterion) {
     let postgresql = [("copy", copy), ("insert", insert), ("rows_per_insert", multi), ("insert_text", text)];
     for (name, dump) in postgresql.into_iter().chain(mysql_dumps()) {
         let engine = if name.starts_with("mysql") { "mysql" } else { "postgresql" };
-        assert!(scan(engine, &dump).rows() >= ROWS as u64);
+        let plain = || Inspector::for_format(engine, "plain");
+        let summing = || Inspector::with_checksums(engine, "plain");
+        assert!(scan(plain(), &dump).rows() >= ROWS as u64);
         group.throughput(Throughput::Bytes(dump.len() as u64));
-        group.bench_function(name, |bencher| bencher.iter(|| scan(engine, black_box(&dump))));
+        group.bench_function(name, |bencher| bencher.iter(|| scan(plain(), black_box(&dump))));
+        let name = format!("{name}, checksums");
+        group.bench_function(name, |bencher| bencher.iter(|| scan(summing(), black_box(&dump))));
     }
     group.finish();
 }

@@ -1,6 +1,10 @@
 //! [`Inventory`]: which tables a dump holds, with their rows and bytes, read as the dump passes.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Debug};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +20,9 @@ pub struct Inventory {
     pub tables: Vec<TableInventory>,
     /// How many objects of each kind the dump makes: `table`, `view`, `index`, `trigger`, …; empty where the format
     /// does not show them.
+    ///
+    /// `constraint` stands for primary keys, checks and, of PostgreSQL, unique and exclusion constraints; a unique
+    /// key of MySQL is an `index`. Kinds of several words have dashes: `foreign-key`, `materialized-view`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub objects: BTreeMap<String, u64>,
     /// Fields that a later version of the format added.
@@ -34,9 +41,16 @@ pub struct TableInventory {
     /// How many bytes of the plain dump its rows take.
     pub bytes: u64,
     /// A checksum of its rows that does not depend on their order, `<form>:<hex>`; only those of one form compare.
+    ///
+    /// It is the sum of the 128-bit XXH3 hashes of the rows as the dump shows them: `copy` of lines of `COPY`,
+    /// `values` of what stands between the parentheses of `INSERT`, however rows are grouped into statements. So it
+    /// finds rows that were lost, damaged or mixed up, but is no proof against somebody who forges a dump.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
     /// A digest of what defines it, with its indexes, constraints and triggers, in hex.
+    ///
+    /// It does not depend on the order of the statements, on white space, comments, owners and privileges, the name
+    /// of the database, nor on the counter of `AUTO_INCREMENT`; that tool and server are of one version it does need.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition: Option<String>,
     /// Fields that a later version of the format added.
@@ -71,7 +85,10 @@ impl Inventory {
         self.tables.iter().find(|table| table.name == name)
     }
 
-    /// Says, one line a table, where the rows of `self` (what was expected) and `found` differ; bytes do not count.
+    /// Says, one line each, where `self` (what was expected) and `found` differ: in tables and their rows, in the
+    /// checksums of rows that were read in one form, and in the numbers of objects where both sides have any.
+    ///
+    /// Bytes do not count, nor do [definitions](Self::definition_differences).
     #[must_use]
     pub fn differences(&self, found: &Self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -84,26 +101,69 @@ impl Inventory {
                         table.name, other.rows, table.rows
                     ));
                 }
+                Some(other) if table.has_other_rows(other) => {
+                    lines.push(format!("table {} has other rows than expected", table.name));
+                }
                 Some(_) => {}
             }
         }
         for table in found.tables.iter().filter(|table| self.table(&table.name).is_none()) {
             lines.push(format!("table {} was not expected ({} rows)", table.name, table.rows));
         }
+        lines.extend(self.object_differences(found));
         lines
     }
-}
 
-impl Inventory {
-    /// Says, one line a table, where the definitions of tables that both hold differ.
+    /// Says, one line a table, which tables are defined otherwise in `found`: in their columns, indexes, constraints
+    /// or triggers. Only tables whose definition both sides know are compared.
+    ///
+    /// A server of another version, or another dump tool, may show the same definition in other words.
     #[must_use]
     pub fn definition_differences(&self, found: &Self) -> Vec<String> {
         let differs = |table: &&TableInventory| {
             let other = found.table(&table.name).and_then(|other| other.definition.as_ref());
-            other.zip(table.definition.as_ref()).is_some_and(|(other, own)| other != own)
+            table.definition.as_ref().zip(other).is_some_and(|(expected, other)| expected != other)
         };
         let tables = self.tables.iter().filter(differs);
         tables.map(|table| format!("table {} is defined in another way", table.name)).collect()
+    }
+
+    fn object_differences(&self, found: &Self) -> Vec<String> {
+        if self.objects.is_empty() || found.objects.is_empty() {
+            return Vec::new();
+        }
+        let kinds: BTreeSet<_> = self.objects.keys().chain(found.objects.keys()).collect();
+        let count =
+            |inventory: &Self, kind: &String| inventory.objects.get(kind).copied().unwrap_or_default();
+        kinds
+            .into_iter()
+            .map(|kind| (kind, count(self, kind), count(found, kind)))
+            .filter(|(_, expected, found)| expected != found)
+            .map(|(kind, expected, found)| {
+                format!("{expected} {} expected, {found} found", counted(kind, expected))
+            })
+            .collect()
+    }
+}
+
+impl TableInventory {
+    /// Whether two checksums of the same form differ.
+    fn has_other_rows(&self, other: &Self) -> bool {
+        let sums = self.checksum.as_deref().zip(other.checksum.as_deref());
+        let sums = sums.and_then(|(one, other)| one.split_once(':').zip(other.split_once(':')));
+        sums.is_some_and(|((form, one), (other_form, other))| form == other_form && one != other)
+    }
+}
+
+/// The name of a kind of objects behind their number.
+fn counted(kind: &str, number: u64) -> String {
+    let kind = kind.replace('-', " ");
+    match kind.as_bytes() {
+        _ if number == 1 => kind,
+        [.., b's'] => kind,
+        [.., b'x'] => kind + "es",
+        [before @ .., b'y'] if !before.ends_with(b"e") => kind.trim_end_matches('y').to_owned() + "ies",
+        _ => kind + "s",
     }
 }
 
@@ -169,14 +229,14 @@ impl Inspector {
     /// Names of a dump that is not in UTF-8 are shown with `\xNN` for what is not ASCII.
     #[must_use]
     pub fn for_format(engine: &str, format: &str) -> Self {
-        scan::inspector(engine, format)
+        scan::inspector(engine, format, scan::Checksums::Omitted)
     }
 
     /// [`for_format`](Self::for_format), with a [checksum](TableInventory::checksum) of the rows of every table, which
     /// costs a little more.
     #[must_use]
     pub fn with_checksums(engine: &str, format: &str) -> Self {
-        Self::for_format(engine, format)
+        scan::inspector(engine, format, scan::Checksums::Taken)
     }
 
     /// An inspector that sees nothing.
@@ -207,5 +267,61 @@ impl Tap for Blind {
     fn finish(self: Box<Self>) -> Result<()> {
         self.0.set(None);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inventory(rows: u64, checksum: Option<&str>, objects: &[(&str, u64)]) -> Inventory {
+        let mut table = TableInventory::new("t", rows, 9);
+        table.checksum = checksum.map(str::to_owned);
+        let mut inventory = Inventory::new(vec![table]);
+        inventory.objects = objects.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect();
+        inventory
+    }
+
+    #[test]
+    fn differences_are_said_where_both_sides_know() {
+        let expected =
+            inventory(2, Some("copy:1"), &[("index", 2), ("policy", 2), ("view", 1), ("foreign-key", 2)]);
+        assert_eq!(expected.differences(&expected), [""; 0]);
+        assert_eq!(expected.differences(&inventory(2, None, &[])), [""; 0]);
+        assert_eq!(inventory(2, None, &[]).differences(&expected), [""; 0]);
+        assert_eq!(expected.differences(&inventory(2, Some("values:2"), &[])), [""; 0]);
+        assert_eq!(
+            expected.differences(&inventory(
+                2,
+                Some("copy:2"),
+                &[("index", 1), ("foreign-key", 2), ("trigger", 1)]
+            )),
+            [
+                "table t has other rows than expected",
+                "2 indexes expected, 1 found",
+                "2 policies expected, 0 found",
+                "0 triggers expected, 1 found",
+                "1 view expected, 0 found",
+            ]
+        );
+        assert_eq!(
+            expected.differences(&inventory(1, Some("copy:2"), &[])),
+            ["table t has 1 rows, 2 expected"]
+        );
+    }
+
+    #[test]
+    fn definitions_are_compared_where_both_sides_know_them() {
+        let defined = |definition: Option<&str>| {
+            let mut inventory = inventory(1, None, &[]);
+            inventory.tables[0].definition = definition.map(str::to_owned);
+            inventory
+        };
+        let (one, two, none) = (defined(Some("1")), defined(Some("2")), defined(None));
+        assert_eq!(one.definition_differences(&two), ["table t is defined in another way"]);
+        assert_eq!(one.differences(&two), [""; 0]);
+        for (expected, found) in [(&one, &one), (&one, &none), (&none, &one), (&one, &Inventory::default())] {
+            assert_eq!(expected.definition_differences(found), [""; 0]);
+        }
     }
 }

@@ -25,3 +25,5 @@ mod several;
 mod ssh;
 #[path = "live/targets.rs"]
 mod targets;
+#[path = "live/thorough.rs"]
+mod thorough;

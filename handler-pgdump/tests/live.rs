@@ -25,5 +25,7 @@ mod server;
 mod ssh;
 #[path = "live/targets.rs"]
 mod targets;
+#[path = "live/thorough.rs"]
+mod thorough;
 #[path = "live/tools.rs"]
 mod tools;

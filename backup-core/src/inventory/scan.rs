@@ -5,6 +5,8 @@
 
 mod archive;
 mod capped;
+mod checksum;
+mod fingerprint;
 mod mark;
 mod mysql;
 mod postgresql;
@@ -19,14 +21,23 @@ use crate::{
     digest::{Outcome, Tap},
 };
 
+/// Whether checksums of rows are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checksums {
+    Taken,
+    Omitted,
+}
+
 /// The inspector for `engine` and `format`.
-pub(super) fn inspector(engine: &str, format: &str) -> Inspector {
+pub(super) fn inspector(engine: &str, format: &str, checksums: Checksums) -> Inspector {
     match (engine, format) {
-        ("postgresql", "plain") => Inspector::new(|outcome| Box::new(postgresql::Plain::database(outcome))),
+        ("postgresql", "plain") => {
+            Inspector::new(|outcome| Box::new(postgresql::Plain::database(checksums, outcome)))
+        }
         ("postgresql", "globals") => Inspector::new(|outcome| Box::new(postgresql::Plain::cluster(outcome))),
         ("postgresql", "custom") => Inspector::new(|outcome| Box::new(archive::Custom::new(outcome))),
         ("postgresql", "directory" | "tar") => Inspector::new(|outcome| Box::new(archive::Tar::new(outcome))),
-        ("mysql" | "mariadb", "plain" | "databases") => mysql::Plain::inspector(),
+        ("mysql" | "mariadb", "plain" | "databases") => mysql::Plain::inspector(checksums),
         ("sqlite", "database") => Inspector::new(|outcome| Box::new(sqlite::Database::new(outcome))),
         _ => Inspector::blind(),
     }

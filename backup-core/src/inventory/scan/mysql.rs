@@ -10,6 +10,7 @@
 
 mod client;
 mod lexer;
+mod object;
 mod session;
 mod setting;
 mod statement;
@@ -17,15 +18,18 @@ mod statement;
 use self::{
     client::Delimiter,
     lexer::{Lexer, Literals, Token},
+    object::Object,
     session::Session,
     setting::read_comment,
     statement::{Ended, Statement, Step},
 };
 use super::{
-    Outcome, Tap, corrupt, incomplete,
+    Checksums, Outcome, Tap,
+    checksum::{Form, Rows},
+    corrupt, incomplete,
     mark::Mark,
     repeated::Repeated,
-    rows::{self, Backslash},
+    rows::{self, Backslash, Place},
     tables::Tables,
 };
 use crate::{
@@ -37,7 +41,10 @@ use crate::{
 pub(super) struct Plain {
     lexer: Lexer,
     statement: Statement,
+    object: Object,
     tables: Tables,
+    /// Takes the checksum of the rows of each `INSERT`, where checksums are wanted.
+    rows: Option<Rows>,
     session: Session,
     mark: Mark,
     /// Where names without database are, once the dump says so.
@@ -54,14 +61,16 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    pub(super) fn inspector() -> Inspector {
+    pub(super) fn inspector(checksums: Checksums) -> Inspector {
         let (position, warnings) = (Outcome::pending(), Outcome::pending());
         let outcomes = (position.clone(), warnings.clone());
         let mut inspector = Inspector::new(|inventory| {
             Box::new(Self {
                 lexer: Lexer::new(),
                 statement: Statement::default(),
+                object: Object::default(),
                 tables: Tables::default(),
+                rows: (checksums == Checksums::Taken).then(Rows::default),
                 session: Session::default(),
                 mark: Mark::default(),
                 database: None,
@@ -85,21 +94,30 @@ impl Plain {
                 self.lexer.skip_space(&mut rest);
                 self.repeat_insert(chunk, &mut rest);
             }
-            self.pass_rows(&mut rest);
+            self.pass_rows(chunk, &mut rest);
             if let Some(token) = self.lexer.next(&mut rest)? {
                 self.token(token, chunk, rest)?;
             }
+        }
+        if let Some(rows) = &mut self.rows {
+            rows.end_chunk(chunk);
         }
         self.offset += chunk.len() as u64;
         Ok(())
     }
 
     /// Takes rows off `rest`, up to what needs a closer look.
-    fn pass_rows(&mut self, rest: &mut &[u8]) {
+    fn pass_rows(&mut self, chunk: &[u8], rest: &mut &[u8]) {
         let Some(place) = self.statement.place().and_then(|place| self.lexer.place(place)) else { return };
         let no_escapes = self.lexer.sql_mode.no_backslash_escapes;
         let backslash = if no_escapes { Backslash::Plain } else { Backslash::Escape };
-        let passed = rows::pass(rest, place, backslash);
+        let passed = match &mut self.rows {
+            None => rows::pass(rest, place, backslash, &mut ()),
+            Some(rows) => {
+                let base = chunk.len() - rest.len();
+                rows::pass(rest, place, backslash, &mut rows.within(chunk, base))
+            }
+        };
         if passed.taken > 0 {
             self.statement.pass(passed);
             self.lexer.go_on(passed.place);
@@ -113,7 +131,11 @@ impl Plain {
         self.mark.follow();
         self.statement_offset = self.offset + (chunk.len() - rest.len()) as u64;
         self.statement.resume_insert(table);
+        self.object.pass();
         *rest = tail;
+        if let Some(rows) = &mut self.rows {
+            rows.open(chunk.len() - tail.len());
+        }
     }
 
     fn token(&mut self, token: Token, chunk: &[u8], rest: &[u8]) -> Result<()> {
@@ -142,7 +164,22 @@ impl Plain {
             self.statement_offset = (self.offset + position as u64).saturating_sub(length as u64);
         }
         let database = self.database.as_deref();
+        let (table, place) = (self.statement.table(), self.statement.place());
         let step = self.statement.token(token, &self.lexer, database, &mut self.tables, &mut self.session)?;
+        if let Some(rows) = &mut self.rows {
+            match (token, place, self.statement.place()) {
+                (Token::Symbol(b'('), None | Some(Place::Gap), Some(Place::Row)) => rows.open(position),
+                (Token::Symbol(b')'), Some(Place::Row), None | Some(Place::Gap)) => {
+                    rows.close(chunk, position.saturating_sub(1));
+                }
+                _ => {}
+            }
+        }
+        if matches!(step, Step::End(_)) {
+            self.object.end(&self.lexer, table, database, &mut self.tables);
+        } else if self.object.is_open() {
+            self.object.token(token, &mut self.lexer, &mut self.tables);
+        }
         match step {
             Step::More => {}
             Step::Settings => self.lexer.literals = Literals::Keep,
@@ -165,6 +202,9 @@ impl Plain {
             Ended::Other => {}
             Ended::Insert(table, rows) => {
                 self.tables.add(table, rows, end.saturating_sub(self.statement_offset));
+                if let Some(seen) = &mut self.rows {
+                    self.tables.add_checksum(table, Form::Values, seen.end(rows));
+                }
             }
             Ended::Use(database) => {
                 self.repeated.forget();

@@ -7,6 +7,7 @@
 mod command;
 mod copy;
 mod lexer;
+mod object;
 mod row;
 mod statement;
 
@@ -16,11 +17,18 @@ use self::{
     command::Command,
     copy::{CopyData, Seen},
     lexer::{Lexer, Literals, Token},
+    object::Object,
     row::simple_row,
     statement::{Ended, NextRow, Setting, Statement, Step},
 };
 use super::{
-    Error, ErrorKind, Outcome, Tap, corrupt, incomplete, mark::Mark, repeated::Repeated, tables::Tables,
+    Checksums, Error, ErrorKind, Outcome, Tap,
+    checksum::{Checksum, Form, Rows},
+    corrupt, incomplete,
+    mark::Mark,
+    repeated::Repeated,
+    rows::Place,
+    tables::{TableId, Tables},
 };
 use crate::{Result, inventory::Inventory};
 
@@ -33,10 +41,13 @@ pub(super) struct Plain {
     end_mark: &'static [u8],
     lexer: Lexer,
     statement: Statement,
+    object: Object,
     /// The data being read, if any.
     copy: Option<CopyData>,
     copy_end: memmem::Finder<'static>,
     tables: Tables,
+    /// Takes the checksum of the rows of each `INSERT`, where checksums are wanted.
+    rows: Option<Rows>,
     mark: Mark,
     /// The token of a `\restrict` that still waits for its `\unrestrict`.
     restricted: Option<Vec<u8>>,
@@ -53,8 +64,9 @@ pub(super) struct Plain {
 
 impl Plain {
     /// A dump of `pg_dump`.
-    pub(super) fn database(outcome: Outcome<Option<Inventory>>) -> Self {
-        Self::new(DATABASE_MARK, outcome)
+    pub(super) fn database(checksums: Checksums, outcome: Outcome<Option<Inventory>>) -> Self {
+        let rows = (checksums == Checksums::Taken).then(Rows::default);
+        Self { rows, ..Self::new(DATABASE_MARK, outcome) }
     }
 
     /// A dump of `pg_dumpall --globals-only`, which holds no tables.
@@ -67,9 +79,11 @@ impl Plain {
             end_mark,
             lexer: Lexer::new(),
             statement: Statement::default(),
+            object: Object::default(),
             copy: None,
             copy_end: memmem::Finder::new(b"\n\\."),
             tables: Tables::default(),
+            rows: None,
             mark: Mark::default(),
             restricted: None,
             schema: None,
@@ -87,6 +101,9 @@ impl Plain {
             if let Some(copy) = &mut self.copy {
                 if copy.read(&mut rest, &self.copy_end)? == Seen::End {
                     self.tables.add(copy.table, copy.rows, copy.bytes);
+                    if let Some(checksum) = &mut copy.checksum {
+                        self.tables.add_checksum(copy.table, Form::Copy, checksum.take());
+                    }
                     self.copy = None;
                     self.lexer.begin_line();
                 }
@@ -99,7 +116,12 @@ impl Plain {
                 {
                     continue;
                 }
-                if let Some(passed) = self.lexer.pass_rows(&mut rest, place) {
+                let base = chunk.len() - rest.len();
+                let passed = match &mut self.rows {
+                    None => self.lexer.pass_rows(&mut rest, place, &mut ()),
+                    Some(rows) => self.lexer.pass_rows(&mut rest, place, &mut rows.within(chunk, base)),
+                };
+                if let Some(passed) = passed {
                     self.statement.pass(passed);
                 }
             } else if self.lexer.is_between() {
@@ -108,7 +130,7 @@ impl Plain {
                     if self.repeat_insert(chunk, &mut rest) {
                         continue;
                     }
-                } else if self.statement.is_skippable() {
+                } else if self.statement.is_skippable() && !self.object.is_open() {
                     self.lexer.skip(&mut rest);
                 }
             }
@@ -118,6 +140,9 @@ impl Plain {
                 Some(token) => self.token(token, chunk, rest)?,
                 None => {}
             }
+        }
+        if let Some(rows) = &mut self.rows {
+            rows.end_chunk(chunk);
         }
         self.offset += chunk.len() as u64;
         Ok(())
@@ -137,8 +162,23 @@ impl Plain {
             let length = if token == Token::Word { self.lexer.text().start().len() } else { 0 };
             self.statement_offset = (self.offset + position as u64).saturating_sub(length as u64);
         }
-        let text = self.lexer.text();
-        let step = self.statement.token(token, text, self.schema.as_deref(), &mut self.tables)?;
+        let (text, schema) = (self.lexer.text(), self.schema.as_deref());
+        let (table, place) = (self.statement.table(), self.statement.place());
+        let step = self.statement.token(token, text, schema, &mut self.tables)?;
+        if let Some(rows) = &mut self.rows {
+            match (token, place, self.statement.place()) {
+                (Token::Symbol(b'('), None | Some(Place::Gap), Some(Place::Row)) => rows.open(position),
+                (Token::Symbol(b')'), Some(Place::Row), None | Some(Place::Gap)) => {
+                    rows.close(chunk, position.saturating_sub(1));
+                }
+                _ => {}
+            }
+        }
+        if matches!(step, Step::End(_)) {
+            self.object.end(&self.lexer, table, schema, &mut self.tables);
+        } else if self.object.is_open() {
+            self.object.token(token, &mut self.lexer, &mut self.tables);
+        }
         match step {
             Step::Setting => self.lexer.literals = Literals::Keep,
             Step::End(_) => self.lexer.literals = Literals::Pass,
@@ -152,12 +192,12 @@ impl Plain {
                 Ok(())
             }
             Step::End(Ended::Copy(table)) => {
-                self.copy = Some(CopyData::new(table));
+                self.copy = Some(CopyData::new(table, self.rows.as_ref().map(|_| Checksum::default())));
                 Ok(())
             }
             Step::End(Ended::Insert(table, rows)) => {
                 let end = self.offset + position as u64;
-                self.tables.add(table, rows, end.saturating_sub(self.statement_offset));
+                self.end_insert(table, rows, end);
                 Ok(())
             }
             Step::End(Ended::Set(setting, value)) => self.set(setting, value),
@@ -170,7 +210,11 @@ impl Plain {
         self.mark.follow();
         self.statement_offset = self.offset + (chunk.len() - rest.len()) as u64;
         self.statement.resume_insert(table);
+        self.object.pass();
         *rest = tail;
+        if let Some(rows) = &mut self.rows {
+            rows.open(chunk.len() - tail.len());
+        }
         true
     }
 
@@ -182,15 +226,23 @@ impl Plain {
             && let Some(tail) = simple_row(rest).and_then(|end| rest.get(end + 1..))
         {
             *rest = tail;
+            let behind = chunk.len() - tail.len();
+            if let Some(rows) = &mut self.rows {
+                rows.close(chunk, behind - 1);
+            }
             match tail {
                 [b',', b'\n', b'\t', b'(', tail @ ..] => {
                     *rest = tail;
+                    if let Some(rows) = &mut self.rows {
+                        rows.open(chunk.len() - tail.len());
+                    }
                     self.statement.pass_row(NextRow::Opened);
                 }
                 [b';', b'\n', tail @ ..] => {
                     let end = self.offset + (chunk.len() - tail.len() - 1) as u64;
                     let rows = self.statement.end_insert();
-                    self.tables.add(table, rows, end.saturating_sub(self.statement_offset));
+                    self.object.restart();
+                    self.end_insert(table, rows, end);
                     self.lexer.begin_line();
                     *rest = tail;
                     if !self.repeat_insert(chunk, rest) {
@@ -204,6 +256,14 @@ impl Plain {
             }
         }
         rest.len() < before
+    }
+
+    /// Adds the rows of an `INSERT` that ends at `end`.
+    fn end_insert(&mut self, table: TableId, rows: u64, end: u64) {
+        self.tables.add(table, rows, end.saturating_sub(self.statement_offset));
+        if let Some(seen) = &mut self.rows {
+            self.tables.add_checksum(table, Form::Values, seen.end(rows));
+        }
     }
 
     fn command(&mut self) -> Result<()> {

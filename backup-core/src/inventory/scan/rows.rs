@@ -43,15 +43,27 @@ pub(super) struct Passed {
 /// Such are: the end of a statement, an identifier in quotes, a comment or what may be one, a parenthesis
 /// within a row, a dollar or backslash, the prefix `E` of a literal, and between rows anything but commas and
 /// white space. Literals are in single quotes, in which a quote is doubled.
-pub(super) fn pass(text: &[u8], place: Place, backslash: Backslash) -> Passed {
+pub(super) fn pass(text: &[u8], place: Place, backslash: Backslash, edges: &mut impl Edges) -> Passed {
     match backslash {
-        Backslash::Plain => Reader::new(place).read(text, |_, _| 0),
-        Backslash::Escape => Reader::new(place).read(text, escaped),
+        Backslash::Plain => Reader::new(place, edges).read(text, |_, _| 0),
+        Backslash::Escape => Reader::new(place, edges).read(text, escaped),
     }
 }
 
+/// Is told where rows begin and end.
+pub(super) trait Edges {
+    /// Those of the block at `at`: a bit for each parenthesis that opens a row, and for each that closes one.
+    fn block(&mut self, at: usize, open: u64, close: u64);
+}
+
+/// Nobody wants to know.
+impl Edges for () {
+    #[inline]
+    fn block(&mut self, _: usize, _: u64, _: u64) {}
+}
+
 /// What one block leaves to the next.
-struct Reader {
+struct Reader<'a, E> {
     /// All ones in a literal, or all zeros.
     literal: u64,
     /// All ones in a row, or all zeros.
@@ -59,15 +71,17 @@ struct Reader {
     /// One behind a backslash that escapes, or zero.
     escape: u64,
     rows: u64,
+    edges: &'a mut E,
 }
 
-impl Reader {
-    fn new(place: Place) -> Self {
+impl<'a, E: Edges> Reader<'a, E> {
+    fn new(place: Place, edges: &'a mut E) -> Self {
         Self {
             literal: all_if(matches!(place, Place::Literal | Place::Escape)),
             row: all_if(place != Place::Gap),
             escape: u64::from(place == Place::Escape),
             rows: 0,
+            edges,
         }
     }
 
@@ -77,14 +91,14 @@ impl Reader {
         let (blocks, _) = text.as_chunks::<BLOCK>();
         let mut taken = 0;
         for (block, next) in blocks.iter().zip(nexts) {
-            if let Some(stop) = self.block(block, next, &escaped) {
+            if let Some(stop) = self.block(taken, block, next, &escaped) {
                 return self.passed(taken + stop);
             }
             taken += BLOCK;
         }
         let last = text.get(taken..).unwrap_or_default();
         let mut before = self.escape;
-        if let Some(stop) = self.block(&padded(last), &padded(last_next), &escaped) {
+        if let Some(stop) = self.block(taken, &padded(last), &padded(last_next), &escaped) {
             return self.passed(taken + stop);
         }
         if last.len() < BLOCK {
@@ -101,6 +115,7 @@ impl Reader {
     #[inline]
     fn block(
         &mut self,
+        at: usize,
         block: &Block,
         next: &Block,
         escaped: impl Fn(u64, &mut u64) -> u64,
@@ -126,11 +141,14 @@ impl Reader {
         let stops = marks & !(open | close) | nested | words & !row;
         if stops == 0 {
             self.rows += u64::from(open.count_ones());
+            self.edges.block(at, open, close);
             self.row = last_bit(row);
             return None;
         }
         let stop = stops.trailing_zeros();
-        self.rows += u64::from((open & ((1 << stop) - 1)).count_ones());
+        let before_stop = (1 << stop) - 1;
+        self.rows += u64::from((open & before_stop).count_ones());
+        self.edges.block(at, open & before_stop, close & before_stop);
         let before = row << 1 | self.row & 1;
         (self.row, self.literal, self.escape) = (all_if(before >> stop & 1 == 1), 0, 0);
         Some(stop as usize)

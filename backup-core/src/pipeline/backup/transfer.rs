@@ -78,7 +78,7 @@ impl Pipeline {
                 .with_context("probed", &backup.database)
                 .with_context("dumped", &source.database));
         }
-        let inspector = Inspector::for_format(&info.engine, &info.format);
+        let inspector = Inspector::with_checksums(&info.engine, &info.format);
         let (seen, position, remarks) =
             (inspector.inventory.clone(), inspector.position.clone(), inspector.warnings.clone());
         let key = Layout::of(&backup).artifact(&self.extensions(&info.extension))?;

@@ -3,7 +3,13 @@
 use memchr::{memchr, memchr2};
 
 use super::{
-    super::{Error, capped::Capped, corrupt, is_space, rows, take},
+    super::{
+        Error,
+        capped::Capped,
+        corrupt,
+        fingerprint::{Fingerprint, Part},
+        is_space, rows, take,
+    },
     client::Delimiter,
     session::SqlMode,
 };
@@ -101,11 +107,13 @@ pub(super) enum Runs {
     MariaDb,
 }
 
-/// Whether the text of literals is kept.
+/// What becomes of the text of literals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Literals {
     Pass,
     Keep,
+    /// It goes into [`Lexer::fingerprint`].
+    Digest,
 }
 
 /// A lexer with the rules of the client, which decides where statements end when a dump is restored.
@@ -123,6 +131,7 @@ pub(super) struct Lexer {
     pub(super) delimiter: Delimiter,
     pub(super) sql_mode: SqlMode,
     pub(super) literals: Literals,
+    pub(super) fingerprint: Fingerprint,
 }
 
 impl Lexer {
@@ -137,11 +146,23 @@ impl Lexer {
             delimiter: Delimiter::default(),
             sql_mode: SqlMode::default(),
             literals: Literals::Pass,
+            fingerprint: Fingerprint::default(),
         }
     }
 
     pub(super) fn text(&self) -> &Capped {
         &self.text
+    }
+
+    /// Adds the last token to the fingerprint; the text of a literal is there already.
+    pub(super) fn add_token(&mut self, token: Token) {
+        match token {
+            Token::Word => self.fingerprint.add(Part::Word, self.text.start()),
+            Token::Quoted => self.fingerprint.add(Part::Quoted, self.text.start()),
+            Token::Literal => self.fingerprint.add(Part::Literal, &[]),
+            Token::Symbol(byte) => self.fingerprint.add(Part::Symbol, &[byte]),
+            Token::End | Token::Comment | Token::BlockComment | Token::Sandbox | Token::Line => {}
+        }
     }
 
     pub(super) fn kept(&self) -> &Capped {
@@ -367,8 +388,10 @@ impl Lexer {
 
     fn keep(&mut self, part: &[u8]) -> Result<(), Error> {
         self.check_conditional(part)?;
-        if self.literals == Literals::Keep {
-            self.kept.push(part);
+        match self.literals {
+            Literals::Pass => {}
+            Literals::Keep => self.kept.push(part),
+            Literals::Digest => self.fingerprint.add_part(part),
         }
         Ok(())
     }

@@ -201,7 +201,7 @@ impl Statement {
             }
             State::Table if top && is("sequence") => {
                 // Old versions wrote a sequence as the table that it is inside.
-                self.table.into_iter().for_each(|table| tables.make_view(table));
+                self.table.into_iter().for_each(|table| tables.make_other(table, "sequence"));
                 State::Other
             }
             State::Insert if is("into") => State::Name(Purpose::Insert),
@@ -304,7 +304,7 @@ impl Statement {
             Purpose::Table => State::Table,
             Purpose::Insert => State::InsertColumns,
             Purpose::View | Purpose::Use => {
-                tables.make_view(table);
+                tables.make_other(table, "view");
                 State::Other
             }
         };

@@ -2,7 +2,7 @@
 
 use memchr::{memchr_iter, memmem};
 
-use super::super::{Error, corrupt, tables::TableId};
+use super::super::{Error, checksum::Checksum, corrupt, tables::TableId};
 
 /// The data of one `COPY` statement.
 ///
@@ -12,6 +12,8 @@ pub(super) struct CopyData {
     pub(super) table: TableId,
     pub(super) rows: u64,
     pub(super) bytes: u64,
+    /// Of the rows, where it is wanted.
+    pub(super) checksum: Option<Checksum>,
     line: Line,
 }
 
@@ -35,8 +37,8 @@ pub(super) enum Seen {
 }
 
 impl CopyData {
-    pub(super) fn new(table: TableId) -> Self {
-        Self { table, rows: 0, bytes: 0, line: Line::Statement }
+    pub(super) fn new(table: TableId, checksum: Option<Checksum>) -> Self {
+        Self { table, rows: 0, bytes: 0, checksum, line: Line::Statement }
     }
 
     /// Takes data off `rest`, up to and with the end line.
@@ -56,6 +58,14 @@ impl CopyData {
                 continue;
             }
             self.bytes += 1;
+            if let Some(checksum) = &mut self.checksum {
+                match (self.line, byte) {
+                    // It may end the data, and is no part of a row then.
+                    (Line::Dot | Line::CarriageReturn, b'\n') => {}
+                    (_, b'\n') => checksum.row(b""),
+                    _ => checksum.part(&[byte]),
+                }
+            }
             self.line = match (self.line, byte) {
                 (Line::Start, b'\\') => Line::Backslash,
                 (Line::Backslash, b'.') => Line::Dot,
@@ -81,7 +91,10 @@ impl CopyData {
         // Behind the line feed the line is read byte by byte, which finds out whether the line ends there.
         let taken = found.map_or(rest.len(), |at| at + 1);
         let (data, tail) = rest.split_at_checked(taken).unwrap_or((rest, &[]));
-        self.rows += memchr_iter(b'\n', data).count() as u64;
+        self.rows += match &mut self.checksum {
+            None => memchr_iter(b'\n', data).count() as u64,
+            Some(checksum) => sum_lines(data, checksum),
+        };
         self.bytes += data.len() as u64;
         self.line = match data {
             [.., b'\n'] => Line::Start,
@@ -90,4 +103,16 @@ impl CopyData {
         };
         *rest = tail;
     }
+}
+
+/// Adds each line of `data` to the checksum, and what follows the last one; says how many lines end in it.
+fn sum_lines(data: &[u8], checksum: &mut Checksum) -> u64 {
+    let (mut lines, mut start) = (0, 0);
+    for end in memchr_iter(b'\n', data) {
+        checksum.row(data.get(start..end).unwrap_or_default());
+        start = end + 1;
+        lines += 1;
+    }
+    checksum.part(data.get(start..).unwrap_or_default());
+    lines
 }

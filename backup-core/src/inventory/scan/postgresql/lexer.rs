@@ -5,8 +5,10 @@ use memchr::{memchr, memchr2};
 use super::super::{
     Error,
     capped::Capped,
-    corrupt, is_space,
-    rows::{self, Backslash, Passed, Place},
+    corrupt,
+    fingerprint::{Fingerprint, Part},
+    is_space,
+    rows::{self, Backslash, Edges, Passed, Place},
     take,
 };
 
@@ -55,11 +57,13 @@ enum Mode {
     Command,
 }
 
-/// Whether the text of literals is kept.
+/// What becomes of the text of literals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Literals {
     Pass,
     Keep,
+    /// It goes into [`Lexer::fingerprint`].
+    Digest,
 }
 
 /// A lexer with the rules of `psql`, which decides where statements and data begin when a dump is restored.
@@ -78,6 +82,7 @@ pub(super) struct Lexer {
     /// The current comment or command begins its line.
     began_line: bool,
     pub(super) literals: Literals,
+    pub(super) fingerprint: Fingerprint,
 }
 
 impl Lexer {
@@ -91,12 +96,32 @@ impl Lexer {
             line_start: true,
             began_line: false,
             literals: Literals::Pass,
+            fingerprint: Fingerprint::default(),
         }
     }
 
     /// The text of the last token.
     pub(super) fn text(&self) -> &Capped {
         &self.text
+    }
+
+    /// Adds the last token to the fingerprint; the text of a literal is there already.
+    pub(super) fn add_token(&mut self, token: Token) {
+        match token {
+            Token::Word => self.fingerprint.add(Part::Word, self.text.start()),
+            Token::Quoted => self.fingerprint.add(Part::Quoted, self.text.start()),
+            Token::Literal => self.fingerprint.add(Part::Literal, &[]),
+            Token::Symbol(byte) => self.fingerprint.add(Part::Symbol, &[byte]),
+            Token::Comment | Token::Command => {}
+        }
+    }
+
+    fn keep(&mut self, text: &[u8]) {
+        match self.literals {
+            Literals::Pass => {}
+            Literals::Keep => self.text.push(text),
+            Literals::Digest => self.fingerprint.add_part(text),
+        }
     }
 
     /// Whether the last comment or command began its line.
@@ -168,6 +193,9 @@ impl Lexer {
                 Mode::Literal { backslash } => self.in_literal(rest, backslash),
                 Mode::LiteralEscape => {
                     *rest = tail;
+                    if self.literals == Literals::Digest {
+                        self.keep(&[b'\\', byte]);
+                    }
                     self.mode = Mode::Literal { backslash: Backslash::Escape };
                     None
                 }
@@ -266,9 +294,7 @@ impl Lexer {
             Backslash::Escape => memchr2(b'\'', b'\\', rest),
         };
         let text = take(rest, end);
-        if self.literals == Literals::Keep {
-            self.text.push(text);
-        }
+        self.keep(text);
         end?;
         if take(rest, Some(1)) == b"\\" {
             self.mode = Mode::LiteralEscape;
@@ -304,13 +330,19 @@ impl Lexer {
         while !rest.is_empty() {
             if matched == 0 {
                 let dollar = memchr(b'$', rest);
-                take(rest, dollar);
+                let text = take(rest, dollar);
+                if self.literals == Literals::Digest {
+                    self.keep(text);
+                }
                 if dollar.is_none() {
                     break;
                 }
             }
             // The tag itself holds no dollar, so a mismatch can only restart at its first byte.
             let byte = take(rest, Some(1)).first();
+            if self.literals == Literals::Digest {
+                self.keep(byte.map(std::slice::from_ref).unwrap_or_default());
+            }
             if byte == self.tag.get(matched) {
                 matched += 1;
             } else {
@@ -327,13 +359,18 @@ impl Lexer {
 
     /// Passes over rows of an `INSERT`, up to what needs a closer look; `otherwise` is where the text stands
     /// unless it stands in a literal.
-    pub(super) fn pass_rows(&mut self, rest: &mut &[u8], otherwise: Place) -> Option<Passed> {
+    pub(super) fn pass_rows(
+        &mut self,
+        rest: &mut &[u8],
+        otherwise: Place,
+        edges: &mut impl Edges,
+    ) -> Option<Passed> {
         let place = match self.mode {
             Mode::Between if self.is_plain() => otherwise,
             Mode::Literal { backslash: Backslash::Plain } => Place::Literal,
             _ => return None,
         };
-        let mut passed = rows::pass(rest, place, Backslash::Plain);
+        let mut passed = rows::pass(rest, place, Backslash::Plain, edges);
         if passed.place == Place::Literal {
             self.mode = Mode::Literal { backslash: Backslash::Plain };
         } else {

@@ -372,7 +372,7 @@ impl Statement {
             Purpose::Copy => State::Copy,
             Purpose::Insert => State::InsertColumns,
             Purpose::View => {
-                tables.make_view(table);
+                tables.make_other(table, "view");
                 State::Other
             }
         };

@@ -35,7 +35,7 @@ fn assert_same(text: &[u8]) {
         for place in PLACES {
             if (place, backslash) != (Place::Escape, Backslash::Plain) {
                 let expected = slowly(text, place, backslash);
-                let found = pass(text, place, backslash);
+                let found = pass(text, place, backslash, &mut ());
                 assert_eq!(found, expected, "{} {place:?} {backslash:?}", text.escape_ascii());
             }
         }
@@ -63,7 +63,7 @@ fn a_run_of_backslashes_of_any_length_at_any_place_escapes_in_pairs() {
         for run in (0..8).chain(60..70).chain(126..132) {
             let text = [vec![b'x'; before], vec![b'\\'; run], b"'),(1".to_vec()].concat();
             assert_same(&text);
-            let rows = pass(&text, Place::Literal, Backslash::Escape).rows;
+            let rows = pass(&text, Place::Literal, Backslash::Escape, &mut ()).rows;
             assert_eq!(rows, u64::from(run % 2 == 0), "{run} behind {before}");
         }
     }
@@ -86,12 +86,12 @@ proptest! {
         text in prop::collection::vec(prop::sample::select(&b"'''\\(),,xxxxxxxx-"[..]), 0..400),
         at in any::<prop::sample::Index>(),
     ) {
-        let whole = pass(&text, Place::Literal, Backslash::Escape);
+        let whole = pass(&text, Place::Literal, Backslash::Escape, &mut ());
         let at = at.index(whole.taken + 1);
-        let first = pass(&text[..at], Place::Literal, Backslash::Escape);
+        let first = pass(&text[..at], Place::Literal, Backslash::Escape, &mut ());
         // Half of a comment's mark is left for the next piece.
         prop_assert!(first.taken == at || first.taken + 1 == at && text[at - 1] == b'-');
-        let second = pass(&text[first.taken..], first.place, Backslash::Escape);
+        let second = pass(&text[first.taken..], first.place, Backslash::Escape, &mut ());
         let joined = Passed { taken: first.taken + second.taken, rows: first.rows + second.rows, ..second };
         prop_assert_eq!(joined, whole);
     }
