@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ByteStream, Result, Stages, Transform, compress,
-    digest::{ByteCount, Tap},
+    digest::{ByteCount, Outcome, Tap},
     inventory::Inventory,
 };
 
@@ -138,6 +138,9 @@ pub struct Dump {
     pub encoding: Option<Encoding>,
     /// The inventory where the tool tells it beforehand; otherwise it is read out of the body.
     pub inventory: Option<Inventory>,
+    /// The inventory where it is counted at the source while the dump runs: it is there before the body ends
+    /// cleanly. A count that fails is an error of the body.
+    pub counted: Option<Outcome<Inventory>>,
     /// Small texts that belong to the dump and are stored beside it, such as the roles of the server.
     pub companions: Vec<Companion>,
     /// What was noticed before the first byte and needs a look, such as tables without transactions; the
@@ -149,7 +152,15 @@ impl Dump {
     /// A dump of `body`.
     #[must_use]
     pub fn new(source: SourceInfo, body: ByteStream) -> Self {
-        Self { source, body, encoding: None, inventory: None, companions: Vec::new(), warnings: Vec::new() }
+        Self {
+            source,
+            body,
+            encoding: None,
+            inventory: None,
+            counted: None,
+            companions: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// Says that the body is compressed already.

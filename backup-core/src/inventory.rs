@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Result, digest::Outcome, digest::Tap, manifest::SourcePosition};
 
 pub mod scan;
+mod source;
 
 /// The tables of a dump.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,10 @@ pub struct TableInventory {
     /// finds rows that were lost, damaged or mixed up, but is no proof against somebody who forges a dump.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
+    /// The same, but computed by the server of the rows as the dump was to see them, and not taken from the dump:
+    /// `sql:<hex>` of PostgreSQL. `None` where that was not asked for, and of a table whose rows are not dumped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_checksum: Option<String>,
     /// A digest of what defines it, with its indexes, constraints and triggers, in hex.
     ///
     /// It does not depend on the order of the statements, on white space, comments, owners and privileges, the name

@@ -136,6 +136,14 @@ pub trait Scratch: Send + Sync + Debug {
     /// Cancel-safe.
     async fn inventory(&self) -> Result<Inventory>;
 
+    /// What the throw-away database holds now, with a [checksum](crate::TableInventory::source_checksum) of the rows
+    /// of every table, computed by the server as that of the source was; `None` where the engine has no such thing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    async fn source_checksums(&self) -> Result<Option<Inventory>>;
+
     /// Removes the database.
     ///
     /// # Cancel safety

@@ -151,6 +151,10 @@ impl Scratch for MysqlScratch {
         self.restore.count().await.map_err(|err| err.with_operation("count scratch"))
     }
 
+    async fn source_checksums(&self) -> Result<Option<Inventory>> {
+        Ok(None)
+    }
+
     async fn close(self: Box<Self>) -> Result<()> {
         self.database.close().await.map_err(|err| err.with_operation("close scratch"))
     }

@@ -204,6 +204,10 @@ impl Scratch for PgScratch {
         self.restore().count().await.map_err(|err| err.with_operation("count scratch"))
     }
 
+    async fn source_checksums(&self) -> Result<Option<Inventory>> {
+        Ok(None)
+    }
+
     async fn close(self: Box<Self>) -> Result<()> {
         let closed = match self.made {
             Made::Server(private) => private.close().await,

@@ -84,7 +84,7 @@ impl Pipeline {
         let backup = manifest.backup_ref();
         let held = self.watch(Operation::Verify, &backup, &meter, Box::pin(read)).await?;
         let rehearsed = || entry.rehearsed().and_then(|(_, rehearsed)| rehearsed.inventory.clone());
-        held.or_else(|| manifest.inventory.clone()).or_else(rehearsed).ok_or_else(|| {
+        held.or_else(rehearsed).or_else(|| manifest.inventory.clone()).ok_or_else(|| {
             hidden("the backup's format does not show what it holds")
                 .with_context("backup", &backup)
                 .with_context("format", &manifest.format)

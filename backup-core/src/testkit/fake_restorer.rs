@@ -115,6 +115,10 @@ impl Scratch for FakeScratch {
         self.0.inventory()
     }
 
+    async fn source_checksums(&self) -> Result<Option<Inventory>> {
+        Ok(None)
+    }
+
     async fn close(self: Box<Self>) -> Result<()> {
         Ok(())
     }

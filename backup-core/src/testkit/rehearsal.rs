@@ -183,6 +183,10 @@ impl Scratch for EditedScratch {
         self.inner.inventory().await
     }
 
+    async fn source_checksums(&self) -> Result<Option<Inventory>> {
+        self.inner.source_checksums().await
+    }
+
     async fn close(self: Box<Self>) -> Result<()> {
         self.inner.close().await
     }

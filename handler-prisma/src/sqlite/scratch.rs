@@ -53,6 +53,10 @@ impl Scratch for SqliteScratch {
         blocking::run(move |cancel| restorer.count(cancel)).await.map_err(|err| err.with_operation("scratch"))
     }
 
+    async fn source_checksums(&self) -> Result<Option<Inventory>> {
+        Ok(None)
+    }
+
     async fn close(self: Box<Self>) -> Result<()> {
         blocking::run(move |_| self.staging.remove()).await.map_err(|err| err.with_operation("scratch"))
     }

@@ -71,7 +71,8 @@ impl Pipeline {
         meter: &Meter,
         estimate: Option<u64>,
     ) -> Result<(Manifest, Vec<String>)> {
-        let Dump { source, body, encoding, inventory, companions, warnings: noticed } = dumper.dump().await?;
+        let Dump { source, body, encoding, inventory, counted, companions, warnings: noticed } =
+            dumper.dump().await?;
         let backup = claim.backup().clone();
         if source.database != backup.database {
             return Err(Error::new(ErrorKind::Unexpected, "the dump is of another database than the probe")
@@ -89,7 +90,11 @@ impl Pipeline {
         for warning in noticed.into_iter().chain(remarks.take().unwrap_or_default()) {
             self.warn(Operation::Backup, &mut warnings, warning);
         }
-        let inventory = self.agreed(inventory, seen.take().flatten(), &mut warnings)?;
+        let said = match counted {
+            Some(counted) => Some(counted.take().ok_or_else(not_counted)?),
+            None => inventory,
+        };
+        let inventory = self.agreed(said, seen.take().flatten(), &mut warnings)?;
 
         let mut manifest = Manifest::new(backup, self.clock.now(), source, artifact, plain);
         manifest.engine.clone_from(&info.engine);
@@ -108,7 +113,7 @@ impl Pipeline {
         Ok((manifest, warnings))
     }
 
-    /// One inventory out of what the tool said beforehand and what was seen in the stream.
+    /// One inventory out of what the tool said and what was seen in the stream.
     fn agreed(
         &self,
         said: Option<Inventory>,
@@ -125,7 +130,10 @@ impl Pipeline {
                 .with_context(DIFFERENCES, listed(&differences)));
             }
         }
-        let inventory = said.or(seen);
+        let inventory = match (said, seen) {
+            (Some(said), Some(seen)) => Some(seen.with_source_checksums_of(&said)),
+            (said, seen) => said.or(seen),
+        };
         if inventory.as_ref().is_some_and(|inventory| inventory.tables.is_empty()) {
             self.warn(Operation::Backup, warnings, "the dump holds no tables".to_owned());
         }
@@ -211,6 +219,10 @@ impl Pipeline {
         }
         Ok((Artifact::new(key, meta.size, stored_digest), Plain::new(plain_size.get(), plain_digest)))
     }
+}
+
+fn not_counted() -> Error {
+    Error::new(ErrorKind::Unexpected, "the dump ended before its rows were counted at the source")
 }
 
 /// What is stored as one object.
