@@ -56,6 +56,9 @@ BEGIN
   FOR list IN SELECT (regexp_matches(statement, pattern || '(' || name || '(?:, ' || name || ')*)', 'g'))[1] LOOP
     FOR word IN SELECT (parse_ident((regexp_matches(list, name, 'g'))[1]))[1] LOOP
       CONTINUE WHEN word LIKE 'pg\_%' OR word IN ('public', 'none') OR EXISTS (SELECT FROM pg_roles WHERE rolname = word);
+      -- Several jobs may miss the same role.
+      PERFORM pg_advisory_xact_lock(4711);
+      CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = word);
       -- Views are filled with the rights of their owners, who may have been superusers.
       EXECUTE format('CREATE ROLE %I NOLOGIN {rights}', word);
       EXECUTE format('GRANT %I TO {user}; GRANT {owners} TO %I', word, word);
