@@ -16,10 +16,12 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use backup_core::{
-    BackupRef, Entry, Error, ErrorKind, Filter, Kind, Level, Operation, Pipeline, Result,
+    BackupRef, Clock, Entry, Error, ErrorKind, Filter, Kind, Level, Operation, Pipeline, Rehearsal, Result,
+    SystemClock,
     catalog::{self, Standing},
     compress,
     pipeline::{BackupRequest, Confirmation, Orphans, RestorePlan, RestoreRequest, SpaceCheck},
+    process::Host,
 };
 use clap::{Args, Parser, Subcommand};
 use examples::{
@@ -57,9 +59,13 @@ enum Command {
         id: String,
         #[command(flatten)]
         at: Where,
-        /// How deep: present, digest or decoded.
+        /// How deep: present, digest, decoded, restored or equal.
         #[arg(long, default_value = "decoded")]
         level: Level,
+        /// For the levels restored and equal: a database of the backup's engine, whose server is used where no server
+        /// of its own can be started for the throw-away database. The database itself is not touched.
+        #[arg(long, env = "BACKUP_REHEARSAL_URL", hide_env_values = true)]
+        rehearse_at: Option<String>,
     },
     /// Restore a backup into an empty or a new database.
     Restore(Restore),
@@ -173,7 +179,9 @@ async fn main() -> ExitCode {
     let (operation, result) = match cli.command {
         Command::Create(args) => ("create-backup", create(args, style).await),
         Command::List(at) => ("list-backups", list(at, style).await),
-        Command::Verify { id, at, level } => ("verify-backup", verify(&id, at, level, style).await),
+        Command::Verify { id, at, level, rehearse_at } => {
+            ("verify-backup", verify(&id, at, level, rehearse_at.as_deref(), style).await)
+        }
         Command::Restore(args) => ("restore-backup", restore(args, style).await),
         Command::Delete { id, at, confirm } => ("delete-backup", delete(&id, at, confirm, style).await),
         Command::Sweep { at, grace_hours } => ("sweep", sweep(at, grace_hours, style).await),
@@ -242,6 +250,7 @@ async fn list(at: Where, style: Style) -> Result<u8> {
         .map(|entry| {
             json!({
                 "manifest": entry.manifest, "annotations": entry.annotations, "standing": entry.standing(),
+                "proven_at": entry.proven().map(|evidence| evidence.at),
             })
         })
         .collect();
@@ -256,7 +265,10 @@ fn row(entry: &Entry) -> [String; 5] {
     let manifest = &entry.manifest;
     let checked = match entry.standing() {
         Standing::Failed { level } => format!("FAILED ({level})"),
-        Standing::Proven { level } => level.name().to_owned(),
+        Standing::Proven { level } => match entry.proven() {
+            Some(evidence) => format!("{level}, {}", output::ago(SystemClock.now() - evidence.at)),
+            None => level.name().to_owned(),
+        },
         _ => "unproven".to_owned(),
     };
     let holds = manifest.inventory.as_ref().map(|inventory| {
@@ -289,13 +301,27 @@ fn without_manifest(orphans: &Orphans) -> Vec<String> {
     lines
 }
 
-async fn verify(id: &str, at: Where, level: Level, style: Style) -> Result<u8> {
-    let pipeline = open(at).await?;
+async fn verify(id: &str, at: Where, level: Level, rehearse_at: Option<&str>, style: Style) -> Result<u8> {
+    let mut pipeline = open(at).await?;
+    if let Some(url) = rehearse_at.filter(|_| level.is_rehearsed()) {
+        pipeline = pipeline.with_rehearsal(Rehearsal::new(database::restorer(url, Host::local())?));
+    }
     let backup = find(&pipeline, id).await?;
     let work = pipeline.verify(&backup, level);
     let report = interruptible(&pipeline, Operation::Verify, work).await?.ensure_passed()?;
-    let message =
+    let mut message =
         format!("{backup} is proven to the level {level} ({} bytes read)", report.evidence.bytes_read);
+    if let Some(rehearsed) = &report.evidence.rehearsed {
+        let tables = count(rehearsed.tables, "table");
+        let rows = count(rehearsed.rows, "row");
+        message.push_str(&format!(
+            "\n  restored {tables}, {rows} in {} ms, then thrown away",
+            rehearsed.restore_ms
+        ));
+        for warning in &rehearsed.warnings {
+            message.push_str(&format!("\n  warning: {warning}"));
+        }
+    }
     style.result(code(&report.warnings), "verify-backup", Some(&backup.environment), &message, &report)
 }
 

@@ -19,6 +19,7 @@ use examples::{
     database,
     output::{self, Style, count, print},
     progress::Bar,
+    shop,
 };
 use handler_prisma::sqlite::{SqliteDump, SqliteRestore};
 use storage_local::LocalStore;
@@ -51,19 +52,16 @@ async fn main() -> ExitCode {
                 .with_suggestion("give --database a URL, or set BACKUP_DATABASE_URL")),
         },
         Some(url) => own_database(&url, store).await,
-        None => shop(store).await,
+        None => tour(store).await,
     };
     result.map_or_else(|err| Style::Text.error("quickstart", &err), |()| ExitCode::SUCCESS)
 }
 
 /// The tour with a database made for it.
-async fn shop(store: PathBuf) -> Result<()> {
+async fn tour(store: PathBuf) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("quickstart-").tempdir()?.keep();
     let source = folder.join("shop.sqlite");
-    let made = source.clone();
-    tokio::task::spawn_blocking(move || make_shop(&made)).await.map_err(|err| {
-        Error::new(ErrorKind::Unexpected, "the shop database was not made").with_source(err)
-    })??;
+    shop::make(&source).await?;
     print(&format!("1. made     {}", source.display()))?;
 
     let (pipeline, report) = back_up(Arc::new(SqliteDump::new(&source)), store.clone()).await?;
@@ -123,32 +121,4 @@ async fn back_up(dumper: Arc<dyn Dumper>, store: PathBuf) -> Result<(Pipeline, B
     let proof = pipeline.verify(&report.backup, Level::Decoded).await?.ensure_passed()?;
     print(&format!("3. verified {} bytes: present, digest, decoded", proof.evidence.bytes_read))?;
     Ok((pipeline, report))
-}
-
-/// A shop with customers, products and orders.
-fn make_shop(path: &std::path::Path) -> Result<()> {
-    let failed = |err| Error::new(ErrorKind::Unexpected, "SQLite failed").with_source(err);
-    let shop = rusqlite::Connection::open(path).map_err(failed)?;
-    shop.execute_batch(
-        "begin;
-         create table customers (id integer primary key, name text not null, email text not null unique);
-         create table products (id integer primary key, name text not null, price_cents integer not null);
-         create table orders (
-             id integer primary key,
-             customer_id integer not null references customers,
-             product_id integer not null references products,
-             quantity integer not null,
-             ordered_at text not null
-         );
-         create index orders_by_customer on orders (customer_id);
-         with recursive n (i) as (select 1 union all select i + 1 from n where i < 200)
-             insert into customers select i, 'Customer ' || i, 'customer' || i || '@shop.example' from n;
-         with recursive n (i) as (select 1 union all select i + 1 from n where i < 50)
-             insert into products select i, 'Product ' || i, 100 + 37 * i from n;
-         with recursive n (i) as (select 1 union all select i + 1 from n where i < 5000)
-             insert into orders
-             select i, 1 + i * 7 % 200, 1 + i * 13 % 50, 1 + i % 5, datetime('2026-01-01', i || ' minutes') from n;
-         commit;",
-    )
-    .map_err(failed)
 }

@@ -3,6 +3,7 @@
 pub mod database;
 pub mod output;
 pub mod progress;
+pub mod shop;
 pub mod signal;
 pub mod testing;
 

@@ -217,6 +217,17 @@ fn write(text: &str) -> io::Result<()> {
     }
 }
 
+/// How long ago something was, in the largest unit that fits.
+#[must_use]
+pub fn ago(age: chrono::TimeDelta) -> String {
+    match (age.num_days(), age.num_hours(), age.num_minutes()) {
+        (days, ..) if days >= 2 => format!("{days} days ago"),
+        (_, hours, _) if hours >= 2 => format!("{hours} hours ago"),
+        (.., minutes) if minutes >= 2 => format!("{minutes} minutes ago"),
+        _ => "just now".to_owned(),
+    }
+}
+
 /// `3 tables`, `1 table`.
 #[must_use]
 pub fn count(number: u64, noun: &str) -> String {

@@ -13,6 +13,8 @@
 mod choices;
 #[path = "live/faults.rs"]
 mod faults;
+#[path = "live/proof.rs"]
+mod proof;
 #[path = "live/rights.rs"]
 mod rights;
 #[path = "live/round_trip.rs"]

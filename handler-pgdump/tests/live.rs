@@ -13,6 +13,8 @@
 mod chosen;
 #[path = "live/faults.rs"]
 mod faults;
+#[path = "live/proof.rs"]
+mod proof;
 #[path = "live/rehearsal.rs"]
 mod rehearsal;
 #[path = "live/round_trip.rs"]
