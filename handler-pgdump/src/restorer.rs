@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, RestoreOptions, RestoreOutcome, Restorer,
-    Result, Scratch, ScratchLike, Selected, TargetInfo, process::Host,
+    Result, Scratch, ScratchLike, Selected, Selection, TargetInfo, process::Host,
 };
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     version::{Client, ClientSafety, Installed, Program, RestoreNeeds, client_for_restore},
 };
 
+mod archive;
 mod chosen;
 mod count;
 mod lexer;
@@ -39,6 +40,14 @@ const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 ///   it; then the two change names in one transaction, and the old one is dropped. Owner, grants, settings,
 ///   comment and connection limit of the database are kept.
 /// - With several [jobs](Self::jobs), which cannot share a transaction, the restore is always built beside.
+/// - [Chosen tables](backup_core::Selection::Tables) come into a database that holds others in one transaction: those that
+///   are replaced are dropped in it, without `CASCADE`, and foreign keys of other tables that refer to them are dropped
+///   and made again. They are locked meanwhile; clients wait. What else depends on them, such as a view, stands in the
+///   way and is named.
+///
+/// Chosen tables bring along what their definitions name: types, domains, functions and what those may call, sequences,
+/// schemas, extensions, operators. What the target has of these stays as it is. From a custom or directory archive they
+/// come by the script that `pg_restore` writes, by way of a temporary copy of the archive, with one job, and not over SSH.
 ///
 /// A restore whose future is dropped removes what it had begun, in the background and as far as it can.
 ///
@@ -231,8 +240,10 @@ impl PgRestore {
             return Err(Error::new(ErrorKind::Unsupported, "dumps of this format cannot be restored here")
                 .with_context("format", &options.format));
         }
-        let archive = options.format != PLAIN;
-        if self.jobs > 1 && !archive {
+        // Chosen tables are restored from the script that an archive stands for.
+        let chosen = matches!(options.selection, Selection::Tables(_));
+        let archive = options.format != PLAIN && !chosen;
+        if self.jobs > 1 && options.format == PLAIN {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 "a plain dump cannot be restored by several jobs",
@@ -256,15 +267,20 @@ impl PgRestore {
         let client = self.client(&needs).await?;
         let plan = self.part(&look, &options).await?;
         let (counted, mut warnings) = (plan.counted, plan.warnings);
+        let body = if chosen && options.format != PLAIN {
+            self.script(body, &options.format, archive::Extent::Everything, &needs).await?
+        } else {
+            body
+        };
         let run = run::Run {
             settings: self,
             client,
-            format: options.format,
+            format: if chosen { PLAIN.to_owned() } else { options.format },
             target: look.version,
             part: plan.part,
         };
         let empty = look.facts.as_ref().is_some_and(|facts| facts.objects == 0);
-        let inventory = if plan.in_place || (empty && self.jobs == 1) {
+        let inventory = if plan.in_place || (empty && (self.jobs == 1 || chosen)) {
             warnings.extend(run.restore(&self.config, run::Atomic::OneTransaction, body).await?);
             count::of(&look.server, counted.as_deref()).await?
         } else {

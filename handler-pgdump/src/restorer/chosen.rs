@@ -3,13 +3,12 @@
 use backup_core::{ByteStream, Error, ErrorKind, OnExisting, RestoreOptions, Result, Selected, Selection};
 
 use super::{
-    Look, PgRestore, run,
+    Look, PgRestore,
+    archive::Extent,
+    run,
     select::{self, Objects, Present, Wanted},
 };
-use crate::{
-    format::{ENGINE, PLAIN},
-    server::Server,
-};
+use crate::{Version, format::PLAIN, server::Server, version::RestoreNeeds};
 
 /// How a part of a dump is restored.
 pub(super) struct Plan {
@@ -34,13 +33,19 @@ impl PgRestore {
         if tables.is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "no table was chosen"));
         }
-        if options.format != PLAIN {
-            return Err(Error::new(ErrorKind::Unsupported, "tables cannot be chosen in this format")
-                .with_context("engine", ENGINE)
-                .with_context("format", &options.format));
-        }
-        let mut selected = select::select(definitions, tables).await?;
         let look = self.look().await?;
+        let definitions = if options.format == PLAIN {
+            definitions
+        } else {
+            let needs = RestoreNeeds {
+                target: look.version,
+                source: options.source_version.as_deref().and_then(Version::parse),
+                archive: true,
+                safety: self.safety,
+            };
+            self.script(definitions, &options.format, Extent::Definitions, &needs).await?
+        };
+        let mut selected = select::select(definitions, tables).await?;
         if look.facts.is_some_and(|facts| facts.objects > 0) {
             let present = Present::ask(&look.server, &selected.tables).await?;
             selected.existing = present.existing();

@@ -116,18 +116,28 @@ const ORDERS: &str = "public.\"Order s\"";
 #[tokio::test]
 async fn chosen_tables_come_back_with_all_that_they_need_into_new_and_empty_databases() {
     let server = Server::shared().await;
-    let dump = shop(&server, "chosen_source", Format::Plain).await;
+    for (format, name) in
+        [(Format::Plain, "plain"), (Format::Custom, "custom"), (Format::Directory { jobs: 1 }, "directory")]
+    {
+        come_back(&server, format, &format!("chosen_{name}")).await;
+    }
+}
+
+async fn come_back(server: &Server, format: Format, name: &str) {
+    let source = format!("{name}_source");
+    let dump = shop(server, &source, format).await;
     let both = ["public.Order s", "public.customers"];
-    for (target, exists) in [("chosen_new", false), ("chosen_empty", true)] {
+    for (target, exists) in [(format!("{name}_new"), false), (format!("{name}_empty"), true)] {
+        let target = target.as_str();
         if exists {
             server.create(target);
         }
-        let outcome = restore(&server, target, &dump, chosen(Format::Plain, &both)).await.unwrap();
+        let outcome = restore(server, target, &dump, chosen(format, &both)).await.unwrap();
         let counted: Vec<_> =
             outcome.inventory.tables.iter().map(|table| (table.name.as_str(), table.rows)).collect();
         assert_eq!(counted, [("public.Order s", 40), ("public.customers", 2)]);
         for name in [ORDERS, "public.customers"] {
-            assert_eq!(table(&server, target, name), table(&server, "chosen_source", name), "{target}");
+            assert_eq!(table(server, target, name), table(server, &source, name), "{target}");
         }
         // The sequences stand where they stood, the functions run.
         let next = "SELECT nextval('public.numbers'), nextval('public.\"Order s_id_seq\"'), \"Lib x\".twice(1), \"Lib x\".twice('a')";
