@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome,
-    Restorer, Result, Scratch, ScratchLike, ScratchPlace, Selected, TargetInfo, process::Host,
+    Restorer, Result, Scratch, ScratchLike, ScratchPlace, Selected, Selection, TargetInfo, process::Host,
 };
 
 use crate::{
@@ -21,10 +21,14 @@ use crate::{
 mod count;
 mod definers;
 mod filter;
+mod keys;
 mod run;
+mod select;
 mod several;
 mod swap;
 mod target;
+
+use filter::Wanted;
 
 pub(crate) use target::is_marked;
 
@@ -44,6 +48,15 @@ const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 ///   as `<name>_restoring_<random>`. Then all tables change places in one statement, and views, triggers,
 ///   routines and events are made anew from the restored ones. When that fails, the old ones are put back.
 ///
+/// - [Chosen tables](backup_core::Selection::Tables) of a database that holds others are built beside it too, and change
+///   places with those that are replaced in one statement; triggers, and foreign keys between them and the other tables,
+///   are made anew, and foreign keys are checked. When that fails, the old ones are put back.
+/// - While tables change places the target holds the table `_backup_restore_unfinished` too, so that what a killed process
+///   leaves is known; then `<name>_replaced_<random>` has the old tables.
+///
+/// Chosen tables come with their rows, indexes, foreign keys among each other, and triggers; views, routines and events do
+/// not come along.
+///
 /// A backup of [several databases](crate::MysqlDump::also) is restored under their own names, none of which may be there;
 /// the one that the configuration names plays no part.
 ///
@@ -61,7 +74,6 @@ const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 pub struct MysqlRestore {
     config: MysqlConfig,
     definers: Definers,
-    tables: Vec<String>,
     installed: Installed,
     idle_timeout: Duration,
     total_timeout: Option<Duration>,
@@ -83,7 +95,6 @@ impl MysqlRestore {
         Self {
             config,
             definers: Definers::default(),
-            tables: Vec::new(),
             installed: Installed::default(),
             idle_timeout: IDLE_LIMIT,
             total_timeout: None,
@@ -97,13 +108,22 @@ impl MysqlRestore {
         self
     }
 
-    /// Restores this table of the dump alone, with its rows and triggers; may be called again for more.
+    /// Restores into another database of the same server, for example one named by
+    /// [`clone_name`](backup_core::clone_name), beside the one that the backup came from.
     ///
-    /// Views, routines and events are left out then. A table that the dump does not hold is an error.
+    /// # Examples
+    ///
+    /// ```
+    /// use backup_core::{Clock, SystemClock, clone_name};
+    /// use handler_mysqldump::MysqlRestore;
+    ///
+    /// let restore = MysqlRestore::from_url("mysql://admin@db.example/shop")?;
+    /// let beside = restore.into_database(clone_name("shop", SystemClock.now()));
+    /// # Ok::<(), backup_core::Error>(())
+    /// ```
     #[must_use]
-    pub fn table(mut self, name: impl Into<String>) -> Self {
-        self.tables.push(name.into());
-        self
+    pub fn into_database(self, name: impl AsRef<str>) -> Self {
+        self.at(name.as_ref())
     }
 
     /// Uses the client programs in this folder and no others; called again, those in that folder too.
@@ -167,11 +187,34 @@ impl MysqlRestore {
         }
     }
 
+    fn check_chosen(&self, options: &RestoreOptions) -> Result<()> {
+        if options.format == PLAIN {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unsupported, "tables cannot be chosen from a dump of several databases")
+            .with_context("database", self.config.database())
+            .with_context("format", &options.format))
+    }
+
+    /// What was selected of the dump.
+    fn chosen<'a>(&self, options: &'a RestoreOptions) -> Result<&'a Selected> {
+        self.check_chosen(options)?;
+        options.selected.as_ref().filter(|selected| !selected.tables.is_empty()).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidInput, "what the chosen tables need was not selected")
+                .with_suggestion("hand on what Restorer::select says of the dump")
+        })
+    }
+
     async fn restore_into_target(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
         if !self.supports(ENGINE, &options.format) {
             return Err(Error::new(ErrorKind::Unsupported, "dumps of this format cannot be restored here")
                 .with_context("format", &options.format));
         }
+        let wanted = match &options.selection {
+            Selection::Tables(_) => Wanted::Tables(select::bare(&self.chosen(&options)?.tables)),
+            Selection::Definitions => Wanted::Definitions,
+            _ => Wanted::All,
+        };
         let (server, facts) = self.look().await?;
         let mut warnings = Vec::new();
         if options.format == DATABASES {
@@ -183,7 +226,8 @@ impl MysqlRestore {
                 .with_suggestion("restore them into a server that has none of them"));
             }
             let run = run::Run { settings: self, server: &server };
-            let mut outcome = RestoreOutcome::new(several::restore(&run, body, &mut warnings).await?);
+            let mut outcome =
+                RestoreOutcome::new(several::restore(&run, &wanted, body, &mut warnings).await?);
             outcome.warnings = warnings;
             return Ok(outcome);
         }
@@ -196,15 +240,22 @@ impl MysqlRestore {
             ));
         }
         let full = facts.as_ref().filter(|facts| facts.objects > 0);
+        let run = run::Run { settings: self, server: &server };
+        if let (Some(facts), Wanted::Tables(tables)) = (full, &wanted) {
+            let inventory =
+                swap::chosen::restore(&run, facts, tables, options.on_existing, body, &mut warnings).await?;
+            let mut outcome = RestoreOutcome::new(inventory);
+            outcome.warnings = warnings;
+            return Ok(outcome);
+        }
         if let (Some(facts), OnExisting::Refuse) = (full, options.on_existing) {
             return Err(target::not_empty(&server, facts).await);
         }
-        let run = run::Run { settings: self, server: &server };
         let inventory = if full.is_some() {
-            swap::replace(&run, facts.as_ref(), body, &mut warnings).await?
+            swap::replace(&run, facts.as_ref(), &wanted, body, &mut warnings).await?
         } else {
             let like = facts.as_ref().map(Facts::encoding).or(options.source_encoding);
-            target::fill(&run, facts.is_some(), like.as_deref(), body, &mut warnings).await?
+            target::fill(&run, facts.is_some(), like.as_deref(), &wanted, body, &mut warnings).await?
         };
         let mut outcome = RestoreOutcome::new(inventory);
         outcome.warnings = warnings;
@@ -239,8 +290,14 @@ impl Restorer for MysqlRestore {
         self.restore_into_target(body, options).await.map_err(|err| err.with_operation("restore"))
     }
 
-    async fn select(&self, _: ByteStream, _: &RestoreOptions) -> Result<Selected> {
-        Err(Error::new(ErrorKind::Unsupported, "nothing can be selected in this format"))
+    async fn select(&self, definitions: ByteStream, options: &RestoreOptions) -> Result<Selected> {
+        let Selection::Tables(tables) = &options.selection else { return Ok(Selected::default()) };
+        let select = async {
+            self.check_chosen(options)?;
+            let (server, facts) = self.look().await?;
+            select::select(definitions, tables, facts.map(|_| &server)).await
+        };
+        select.await.map_err(|err: Error| err.with_operation("select"))
     }
 
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {

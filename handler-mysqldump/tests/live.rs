@@ -11,6 +11,8 @@
 
 #[path = "live/choices.rs"]
 mod choices;
+#[path = "live/chosen.rs"]
+mod chosen;
 #[path = "live/faults.rs"]
 mod faults;
 #[path = "live/proof.rs"]

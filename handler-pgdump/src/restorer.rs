@@ -123,6 +123,24 @@ impl PgRestore {
         self
     }
 
+    /// Restores into another database of the same server, for example one named by
+    /// [`clone_name`](backup_core::clone_name), beside the one that the backup came from.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use backup_core::{Clock, SystemClock, clone_name};
+    /// use handler_pgdump::PgRestore;
+    ///
+    /// let restore = PgRestore::from_url("postgresql://admin@db.example/shop")?;
+    /// let beside = restore.into_database(clone_name("shop", SystemClock.now()));
+    /// # Ok::<(), backup_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn into_database(self, name: impl AsRef<str>) -> Self {
+        self.at(name.as_ref())
+    }
+
     /// Uses the client programs in this folder and no others.
     #[must_use]
     pub fn client_dir(mut self, folder: impl Into<PathBuf>) -> Self {

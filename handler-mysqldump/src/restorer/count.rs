@@ -25,14 +25,23 @@ pub(super) async fn rows(server: &Server) -> Result<Inventory> {
     Ok(Inventory::new(named.collect()))
 }
 
+/// Every table, by its bare name.
+///
+/// # Cancel safety
+///
+/// Cancel-safe.
+pub(super) async fn names(server: &Server) -> Result<Vec<String>> {
+    let names = server.ask(TABLES, QUESTION_LIMIT).await?;
+    Ok(names.iter().filter_map(|row| row.first().cloned()).collect())
+}
+
 /// Every table, by its bare name, with its rows.
 ///
 /// # Cancel safety
 ///
 /// Cancel-safe.
 pub(super) async fn tables(server: &Server) -> Result<Vec<(String, u64)>> {
-    let names = server.ask(TABLES, QUESTION_LIMIT).await?;
-    let names: Vec<String> = names.iter().filter_map(|row| row.first().cloned()).collect();
+    let names = names(server).await?;
     let mut questions = String::new();
     for name in &names {
         // Writing into a string cannot fail.

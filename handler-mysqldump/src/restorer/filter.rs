@@ -15,8 +15,9 @@ mod definer;
 mod section;
 
 pub(super) use databases::{Begun, Databases};
-use definer::{quoted, without_definer};
-use section::Sections;
+pub(super) use definer::quoted;
+use definer::without_definer;
+pub(super) use section::{PartOf, Sections, name_of};
 
 /// The start of a line that is looked at, in bytes; longer lines hold rows.
 const CANDIDATE_BYTES: usize = 4096;
@@ -24,8 +25,20 @@ const CANDIDATE_BYTES: usize = 4096;
 /// MariaDB's command to its own client, which other clients take for an error.
 const SANDBOX: &[u8] = b"enable the sandbox mode";
 
+/// How lines with rows begin; some programs write each row on a line of its own.
+const ROWS: &[&[u8]] = &[b"INSERT ", b"REPLACE ", b"(", b"DO SETVAL(", b"SELECT SETVAL("];
+
 /// What stands before the name of the database that was dumped.
 const ALTER: &[u8] = b"ALTER DATABASE ";
+
+/// What of a dump is restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    All,
+    /// These tables, by their bare names.
+    Tables(Vec<String>),
+    Definitions,
+}
 
 /// Changes a dump as it passes, line by line; line numbers stay.
 ///
@@ -35,13 +48,15 @@ const ALTER: &[u8] = b"ALTER DATABASE ";
 /// - `ALTER DATABASE`, which surrounds routines that were made under another collation, is made to mean the target: it
 ///   names the database that was dumped, which may be there too;
 /// - definers are left out where that was asked for;
-/// - everything but the chosen tables is left out where some were chosen.
+/// - everything but the chosen tables is left out where some were chosen, and rows where none are wanted.
 ///
 /// The dump programs write line breaks in rows as `\n`, so that a line is a row's only where it begins as one.
 #[derive(Debug)]
 pub(super) struct ScriptFilter {
     definers: Definers,
     sections: Option<Sections>,
+    /// Whether rows are left out.
+    without_rows: bool,
     databases: Option<Databases>,
     /// The current line's start, until it is known what the line is.
     held: Vec<u8>,
@@ -66,10 +81,14 @@ enum Line {
 }
 
 impl ScriptFilter {
-    pub(super) fn new(definers: Definers, tables: &[String]) -> Self {
+    pub(super) fn new(definers: Definers, wanted: &Wanted) -> Self {
         Self {
             definers,
-            sections: (!tables.is_empty()).then(|| Sections::new(tables)),
+            sections: match wanted {
+                Wanted::Tables(tables) => Some(Sections::new(tables)),
+                Wanted::All | Wanted::Definitions => None,
+            },
+            without_rows: *wanted == Wanted::Definitions,
             databases: None,
             held: Vec::new(),
             line: Line::Undecided,
@@ -185,6 +204,9 @@ impl ScriptFilter {
             .with_suggestion(
                 "restore it with the stock client, into a server that has none of its databases",
             ));
+        }
+        if self.without_rows && !self.in_program && starts_with_any(head, ROWS) {
+            return self.drop(&held, out);
         }
         if let Some(sections) = &mut self.sections
             && !sections.passes(head, self.in_program || head.starts_with(b"DELIMITER "))

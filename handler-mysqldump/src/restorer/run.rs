@@ -5,7 +5,10 @@ use std::sync::atomic::Ordering;
 use backup_core::{ByteStream, Error, ErrorKind, Result};
 use futures::StreamExt;
 
-use super::{MysqlRestore, filter::ScriptFilter};
+use super::{
+    MysqlRestore,
+    filter::{ScriptFilter, Wanted},
+};
 use crate::{
     command::{self, SQL_ARGS},
     error::classify,
@@ -33,8 +36,8 @@ impl Run<'_> {
     /// # Cancel safety
     ///
     /// Not cancel-safe: a dropped call ends the client; what it did by then stays.
-    pub(super) async fn restore(&self, database: &str, body: ByteStream) -> Result<()> {
-        let filter = ScriptFilter::new(self.settings.definers, &self.settings.tables);
+    pub(super) async fn restore(&self, database: &str, wanted: &Wanted, body: ByteStream) -> Result<()> {
+        let filter = ScriptFilter::new(self.settings.definers, wanted);
         self.filtered(Some(database), filter, body).await
     }
 

@@ -8,7 +8,7 @@ use backup_core::{
 
 use super::{
     count, definers,
-    filter::{Begun, Databases, ScriptFilter},
+    filter::{Begun, Databases, ScriptFilter, Wanted},
     run::Run,
     target,
 };
@@ -48,20 +48,15 @@ impl Drop for Several {
 /// Restores all databases of the dump; on a failure those that it made are gone.
 pub(super) async fn restore(
     run: &Run<'_>,
+    wanted: &Wanted,
     body: ByteStream,
     warnings: &mut Vec<String>,
 ) -> Result<Inventory> {
-    if !run.settings.tables.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "tables cannot be chosen from a dump of several databases",
-        ));
-    }
     let token = target::token()?;
     let mut several =
         Several { server: run.server.clone(), begun: Begun::default(), token: token.clone(), armed: true };
     let databases = Databases::new(several.begun.clone(), token);
-    let filter = ScriptFilter::new(run.settings.definers, &[]).with_databases(databases);
+    let filter = ScriptFilter::new(run.settings.definers, wanted).with_databases(databases);
     let done = async {
         run.filtered(None, filter, body).await?;
         let mut tables = Vec::new();

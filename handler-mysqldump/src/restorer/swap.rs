@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use backup_core::{ByteStream, Error, ErrorKind, Inventory, Result};
+use backup_core::{ByteStream, Error, Inventory, Result};
 use bytes::Bytes;
 
-use super::{MysqlRestore, run::Run, target};
+use super::{MysqlRestore, filter::Wanted, run::Run, target};
 use crate::{
     scratch::TemporaryDatabase,
     server::{Facts, Server, quote_identifier},
 };
 
+pub(super) mod chosen;
 mod programs;
 
 use programs::Programs;
@@ -25,19 +26,13 @@ const LOCK_WAIT: &str = "SET SESSION lock_wait_timeout = 60;\n";
 pub(super) async fn replace(
     run: &Run<'_>,
     facts: Option<&Facts>,
+    wanted: &Wanted,
     body: ByteStream,
     warnings: &mut Vec<String>,
 ) -> Result<Inventory> {
-    if !run.settings.tables.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "chosen tables cannot be restored over a database that is not empty",
-        )
-        .with_suggestion("restore them into a new database, and copy from there what is needed"));
-    }
     let encoding = facts.map(Facts::encoding);
     let beside = target::create_beside(run.server, "restoring", encoding.as_deref()).await?;
-    let inventory = match target::fill_made(run, beside.name(), body, warnings).await {
+    let inventory = match target::fill_made(run, beside.name(), wanted, body, warnings).await {
         Ok(inventory) => inventory,
         Err(err) => return Err(target::drop_after(beside, err).await),
     };
@@ -82,6 +77,8 @@ struct Exchange<'a> {
     beside: &'a str,
     /// Where the old tables go.
     replaced: String,
+    /// What the mark of the target says while tables change places.
+    mark: String,
     old: Programs,
     new: Programs,
 }
@@ -97,6 +94,7 @@ impl<'a> Exchange<'a> {
             name,
             beside,
             replaced: target::name_beside(name, "replaced")?,
+            mark: target::token()?,
             old: Programs::read(server).await?,
             new: Programs::read(&server.at(beside)).await?,
         })
@@ -106,12 +104,14 @@ impl<'a> Exchange<'a> {
         let create = format!("CREATE DATABASE {};\n", quote_identifier(&self.replaced));
         self.server.run(None, &create, STEP_LIMIT).await.map_err(Failed::Undone)?;
         let done = async {
+            self.run(&self.marking()).await?;
             // Tables with triggers cannot change their database.
             self.run(&self.new.drop_triggers(self.beside)).await?;
             self.run(&self.old.drop_triggers(self.name)).await?;
             self.run(&self.rename(true)).await?;
             self.run(&self.old.drop_others(self.name)).await?;
-            self.load(&self.new).await
+            self.load(&self.new).await?;
+            if self.was_marked() { Ok(()) } else { self.run(&target::unmark(self.name)).await }
         };
         match done.await {
             Ok(()) => Ok(()),
@@ -127,10 +127,14 @@ impl<'a> Exchange<'a> {
             self.run(&left.drop_triggers(self.name)).await?;
             self.run(&left.drop_others(self.name)).await?;
             // The answer to the renaming may have been lost: where the tables are now says whether it took.
-            if moved.tables > 0 || (self.old.tables.is_empty() && !left.tables.is_empty()) {
+            let holds_new = left.tables.iter().any(|table| table != target::UNFINISHED);
+            if moved.tables > 0 || (self.old.tables.is_empty() && holds_new) {
                 self.run(&self.rename(false)).await?;
             }
             self.load(&self.old).await?;
+            if !self.was_marked() && target::is_marked(self.server, self.name, &self.mark).await? {
+                self.run(&target::unmark(self.name)).await?;
+            }
             self.run(&format!("DROP DATABASE {};\n", quote_identifier(&self.replaced))).await
         };
         match undone.await {
@@ -145,6 +149,15 @@ impl<'a> Exchange<'a> {
                     ),
             ),
         }
+    }
+
+    /// Whether an earlier restore left its mark: it is one of the old tables then, and goes with them.
+    fn was_marked(&self) -> bool {
+        self.old.tables.iter().any(|table| table == target::UNFINISHED)
+    }
+
+    fn marking(&self) -> String {
+        if self.was_marked() { String::new() } else { target::marker(Some(self.name), &self.mark) }
     }
 
     /// All tables at once: nobody ever sees a part of them.
@@ -177,7 +190,7 @@ impl<'a> Exchange<'a> {
         for definitions in [&programs.definitions, &programs.views] {
             if !definitions.is_empty() {
                 let body = ByteStream::from(Bytes::clone(definitions));
-                run.restore(self.name, body).await?;
+                run.restore(self.name, &Wanted::All, body).await?;
             }
         }
         Ok(())

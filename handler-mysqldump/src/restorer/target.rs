@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use backup_core::{ByteStream, Error, ErrorKind, Inventory, Result};
 
-use super::{count, definers, run::Run};
+use super::{count, definers, filter::Wanted, run::Run, swap::chosen};
 use crate::{
     scratch::TemporaryDatabase,
     server::{Facts, QUESTION_LIMIT, Server, quote_identifier, quote_literal},
 };
 
 /// The table that says that a restore has not ended.
-const UNFINISHED: &str = "_backup_restore_unfinished";
+pub(super) const UNFINISHED: &str = "_backup_restore_unfinished";
 
 /// The longest name of a database, in letters.
 const NAME_LETTERS: usize = 64;
@@ -46,6 +46,12 @@ pub(crate) async fn is_marked(server: &Server, database: &str, token: &str) -> R
     Ok(server.run(None, &question, QUESTION_LIMIT).await?.cell(0, 0)? == "1")
 }
 
+/// Whether a database has the mark of any restore.
+pub(super) async fn is_unfinished(server: &Server) -> bool {
+    let question = format!("SELECT COUNT(*) FROM {};\n", quote_identifier(UNFINISHED));
+    server.ask(&question, QUESTION_LIMIT).await.is_ok()
+}
+
 /// A word that no other restore has.
 pub(super) fn token() -> Result<String> {
     let mut random = [0_u8; 8];
@@ -61,8 +67,7 @@ pub(super) async fn not_empty(server: &Server, facts: &Facts) -> Error {
         .with_context("database", server.config.database())
         .with_context("tables", facts.tables)
         .with_context("objects", facts.objects);
-    let question = format!("SELECT COUNT(*) FROM {};\n", quote_identifier(UNFINISHED));
-    if server.ask(&question, QUESTION_LIMIT).await.is_ok() {
+    if is_unfinished(server).await {
         return err.with_suggestion(
             "an earlier restore into it was cut off: what it holds is not whole; ask for it to be replaced",
         );
@@ -75,6 +80,7 @@ pub(super) async fn fill(
     run: &Run<'_>,
     exists: bool,
     encoding: Option<&str>,
+    wanted: &Wanted,
     body: ByteStream,
     warnings: &mut Vec<String>,
 ) -> Result<Inventory> {
@@ -90,7 +96,11 @@ pub(super) async fn fill(
         } else {
             create(run.server, name, encoding, Some(&token), warnings).await?;
         }
-        let inventory = fill_made(run, name, body, warnings).await?;
+        let inventory = fill_made(run, name, wanted, body, warnings).await?;
+        if matches!(wanted, Wanted::Tables(_)) {
+            // Without the tables that they refer to.
+            chosen::drop_dangling(run.server, name).await?;
+        }
         run.server.run(None, &unmark(name), CHANGE_LIMIT).await?;
         Ok(inventory)
     };
@@ -107,10 +117,11 @@ pub(super) async fn fill(
 pub(super) async fn fill_made(
     run: &Run<'_>,
     name: &str,
+    wanted: &Wanted,
     body: ByteStream,
     warnings: &mut Vec<String>,
 ) -> Result<Inventory> {
-    run.restore(name, body).await?;
+    run.restore(name, wanted, body).await?;
     let server = run.server.at(name);
     definers::check(&server, run.settings.definers, warnings).await?;
     count::rows(&server).await

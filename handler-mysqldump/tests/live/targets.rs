@@ -159,29 +159,6 @@ async fn definers_that_do_not_exist_are_named_or_stripped() {
 }
 
 #[tokio::test]
-async fn one_table_comes_back_alone_with_its_rows_and_triggers() {
-    let server = Server::shared().await;
-    server.fill("one_source", 50).await;
-    let bytes = whole(&server.dump("one_source")).await;
-    let odd = "Q` t; --\" .x";
-    let restore = server.restore("one_new").table("child").table("orders").table(odd);
-    let outcome = restore.restore(ByteStream::from(bytes.clone()), plain()).await.unwrap();
-    let names: Vec<&str> = outcome.inventory.tables.iter().map(|table| table.name.as_str()).collect();
-    assert_eq!(names, ["\"Q` t; --\"\" .x\"", "child", "orders"]);
-    assert_eq!(outcome.inventory.table("orders").unwrap().rows, 50);
-    let triggers = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE();";
-    assert_eq!(server.sql("one_new", triggers).await, "watch");
-    let err =
-        server.restore("one_other").table("nothing").restore(ByteStream::from(bytes.clone()), plain()).await;
-    assert_eq!(err.unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert!(!server.databases().await.contains(&"one_other".to_owned()));
-    let replace = plain().with_on_existing(OnExisting::Replace);
-    let err =
-        server.restore("one_new").table("child").restore(ByteStream::from(bytes), replace).await.unwrap_err();
-    assert_eq!(err.kind(), ErrorKind::Unsupported);
-}
-
-#[tokio::test]
 async fn a_row_larger_than_the_target_takes_is_a_typed_error() {
     let server = Server::start().await;
     server.create_database("large").await;

@@ -356,3 +356,21 @@ async fn a_pipeline_replaces_chosen_tables_after_a_safety_backup() {
     let changed = "SELECT string_agg(name, ' ' ORDER BY id), (SELECT count(*) FROM parts) FROM customers";
     assert_eq!(server.sql("piped", changed).trim(), "a b|20");
 }
+
+#[tokio::test]
+async fn a_clone_comes_beside_its_source_under_a_name_that_the_server_takes() {
+    let server = Server::shared().await;
+    let long = format!("clone ü {}", "x".repeat(54));
+    for (name, rows) in [("clone \"source\"", 5), (long.as_str(), 6)] {
+        server.fill(name, rows);
+        let pipeline = Pipeline::new(server.dump(name), MemoryStore::new());
+        let backup = pipeline.backup(BackupRequest::new()).await.unwrap();
+        let clone = backup_core::clone_name(name, backup.manifest.created_at);
+        let restore = server.restore(name).into_database(&clone);
+        let request = RestoreRequest::new().confirmed();
+        let report = pipeline.restore(&backup.backup, &restore, request).await.unwrap();
+        assert_eq!(report.target.database, clone);
+        assert!(server.databases().contains(&clone), "{clone}");
+        assert_eq!(server.sql(&clone, "SELECT count(*) FROM orders").trim(), rows.to_string());
+    }
+}

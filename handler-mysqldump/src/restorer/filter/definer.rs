@@ -30,7 +30,7 @@ pub(super) fn without_definer(line: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The length of a name in backticks, or of a bare word such as `CURRENT_USER`.
-pub(super) fn quoted(text: &[u8]) -> Option<usize> {
+pub(in crate::restorer) fn quoted(text: &[u8]) -> Option<usize> {
     let Some(inner) = text.strip_prefix(b"`") else {
         let word = text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         return (word > 0).then_some(word);

@@ -2,9 +2,16 @@
 
 use std::collections::BTreeMap;
 
+/// What a part of a dump is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::restorer) enum PartOf {
+    Table(Vec<u8>),
+    Other,
+}
+
 /// Finds the parts of the chosen tables by the comments that the dump programs write before each part.
 #[derive(Debug)]
-pub(super) struct Sections {
+pub(in crate::restorer) struct Sections {
     /// The chosen tables, and whether the dump held them.
     tables: BTreeMap<Vec<u8>, bool>,
     wanted: bool,
@@ -32,6 +39,14 @@ impl Sections {
         Self { tables, wanted: true, settings: true }
     }
 
+    /// Whether the line begins a part of the dump, and of which table.
+    pub(in crate::restorer) fn part_of(line: &[u8]) -> Option<PartOf> {
+        if let Some(name) = OF_TABLE.iter().find_map(|start| line.strip_prefix(*start)) {
+            return Some(PartOf::Table(name_of(name)));
+        }
+        OTHERS.iter().any(|start| line.starts_with(start)).then_some(PartOf::Other)
+    }
+
     /// A chosen table that the dump did not hold.
     pub(super) fn missing(&self) -> Option<String> {
         let missing = self.tables.iter().find(|(_, seen)| !**seen)?;
@@ -44,18 +59,15 @@ impl Sections {
             return self.wanted;
         }
         if line.starts_with(b"-- ") {
-            if let Some(name) = OF_TABLE.iter().find_map(|start| line.strip_prefix(*start)) {
-                let name = name_of(name);
-                self.settings = false;
-                self.wanted = match self.tables.get_mut(&name) {
-                    Some(seen) => {
-                        *seen = true;
-                        true
-                    }
-                    None => false,
+            if let Some(part) = Self::part_of(line) {
+                let seen = match &part {
+                    PartOf::Table(name) => self.tables.get_mut(name),
+                    PartOf::Other => None,
                 };
-            } else if OTHERS.iter().any(|start| line.starts_with(start)) {
-                (self.settings, self.wanted) = (false, false);
+                (self.settings, self.wanted) = (false, seen.is_some());
+                if let Some(seen) = seen {
+                    *seen = true;
+                }
             }
             return true;
         }
@@ -66,7 +78,7 @@ impl Sections {
 }
 
 /// A name up to its closing backtick, as it is.
-fn name_of(text: &[u8]) -> Vec<u8> {
+pub(in crate::restorer) fn name_of(text: &[u8]) -> Vec<u8> {
     let mut name = Vec::new();
     let mut bytes = text.iter().copied().peekable();
     while let Some(byte) = bytes.next() {

@@ -42,7 +42,11 @@ DELIMITER ;
 
 fn run(definers: Definers, tables: &[&str], text: &str, size: usize) -> Result<String> {
     let tables: Vec<String> = tables.iter().map(|table| (*table).to_owned()).collect();
-    let mut filter = ScriptFilter::new(definers, &tables);
+    filtered(definers, &if tables.is_empty() { Wanted::All } else { Wanted::Tables(tables) }, text, size)
+}
+
+fn filtered(definers: Definers, wanted: &Wanted, text: &str, size: usize) -> Result<String> {
+    let mut filter = ScriptFilter::new(definers, wanted);
     let mut out = Vec::new();
     for chunk in text.as_bytes().chunks(size) {
         out.extend_from_slice(&filter.update(chunk)?);
@@ -103,6 +107,23 @@ fn chosen_tables_come_with_their_rows_and_triggers_and_the_settings() {
     let err = run(Definers::Require, &["orders", "missing"], DUMP, 100).unwrap_err();
     assert_eq!(err.kind(), ErrorKind::InvalidInput);
     assert!(err.to_string().contains("missing"), "{err}");
+}
+
+#[test]
+fn definitions_pass_without_rows_and_with_programs() {
+    for size in [1, 9, 4000] {
+        let dump = DUMP.replace("VALUES (1),", "VALUES\n(1),\n");
+        let bare = filtered(Definers::Require, &Wanted::Definitions, &dump, size).unwrap();
+        assert!(
+            !bare.contains("INSERT INTO") && !bare.contains("(1),") && !bare.contains("DEFINER=`a`@`b`"),
+            "{bare}"
+        );
+        for kept in ["CREATE TABLE `orders`", "TRIGGER `t`", "PROCEDURE `p`", "VIEW `v`", "SET SQL_MODE=@OLD"]
+        {
+            assert!(bare.contains(kept), "{kept}: {bare}");
+        }
+        assert_eq!(bare.lines().count(), dump.lines().count());
+    }
 }
 
 #[test]

@@ -65,6 +65,26 @@ impl Programs {
         Ok(Self { tables, triggers, others, definitions, views })
     }
 
+    /// The triggers of some tables alone.
+    pub(super) async fn of_tables(server: &Server, tables: Vec<String>) -> Result<Self> {
+        let question = "SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS \
+                        WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY 1;\n";
+        let rows = server.ask(question, QUESTION_LIMIT).await?;
+        let triggers: Vec<String> = rows
+            .iter()
+            .filter_map(|row| match row {
+                [trigger, table] if tables.contains(table) => Some(trigger.clone()),
+                _ => None,
+            })
+            .collect();
+        let definitions = if triggers.is_empty() {
+            Bytes::new()
+        } else {
+            dump(server, &["--no-create-info", "--triggers"], &tables).await?
+        };
+        Ok(Self { tables, triggers, others: Vec::new(), definitions, views: Bytes::new() })
+    }
+
     pub(super) fn drop_triggers(&self, database: &str) -> String {
         let triggers = self.triggers.iter().map(|name| ("TRIGGER", name.as_str()));
         drops(database, triggers)
