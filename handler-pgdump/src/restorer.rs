@@ -36,7 +36,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 /// - A database that does not exist is made under another name, `<name>_restoring_<random>`, and gets its own
 ///   name once the restore is whole: a name never stands for half a restore.
 /// - A database that exists and is empty is restored in one transaction: on a failure it is empty again.
-/// - A database that is to be [replaced](OnExisting::Replace) stays as it is while the restore is built beside
+/// - A database that is to be [replaced](backup_core::OnExisting::Replace) stays as it is while the restore is built beside
 ///   it; then the two change names in one transaction, and the old one is dropped. Owner, grants, settings,
 ///   comment and connection limit of the database are kept.
 /// - With several [jobs](Self::jobs), which cannot share a transaction, the restore is always built beside.
