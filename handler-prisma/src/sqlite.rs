@@ -12,6 +12,7 @@ mod dumper;
 mod error;
 mod inventory;
 mod open;
+mod part;
 mod publish;
 mod receive;
 mod restorer;

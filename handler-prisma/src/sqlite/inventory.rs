@@ -48,7 +48,8 @@ fn counted(connection: &Connection) -> rusqlite::Result<Inventory> {
     Ok(Inventory::new(tables))
 }
 
-fn rows(connection: &Connection, table: &str) -> rusqlite::Result<Option<u64>> {
+/// The rows of a table; `None` where this build cannot read it.
+pub(super) fn rows(connection: &Connection, table: &str) -> rusqlite::Result<Option<u64>> {
     let quoted = table.replace('"', "\"\"");
     let count = |hint: &str| {
         connection.query_row(&format!("SELECT count(*) FROM main.\"{quoted}\" {hint}"), [], |row| row.get(0))

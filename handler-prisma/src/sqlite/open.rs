@@ -80,6 +80,19 @@ impl Source {
     }
 }
 
+/// Opens the database at `path`, which exists, for changes.
+pub(super) fn writable(path: &Path, cancel: &Cancel) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags)
+        .and_then(|mut connection| {
+            harden(&connection)?;
+            connection.busy_timeout(LOCK_ROUND)?;
+            cancel.watch(&mut connection)?;
+            Ok(connection)
+        })
+        .map_err(|err| error::fold(err, path))
+}
+
 /// Removes the empty `-wal` and the `-shm` that reading a database in WAL mode makes.
 ///
 /// A read-only connection cannot remove them when it closes; one that may write does, under SQLite's own

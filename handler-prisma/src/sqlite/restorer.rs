@@ -9,16 +9,17 @@ use std::{
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome, Restorer,
-    Result, Scratch, ScratchLike, Selected, TargetInfo,
+    Result, Scratch, ScratchLike, Selected, Selection, TargetInfo,
 };
 
-use rusqlite::{OptionalExtension, types::Value};
+use rusqlite::{Connection, OptionalExtension, types::Value};
 
 use super::{
     Check, ENGINE, FORMAT, LOCK_TIMEOUT, SqliteDump, SqliteScratch,
     blocking::{self, Cancel},
     check, error, inventory,
     open::{self, Source},
+    part,
     publish::Publish,
     receive::receive,
     staging::Staging,
@@ -27,6 +28,9 @@ use super::{
 
 /// The name of the received file in its staging folder.
 const RESTORED: &str = "restored.sqlite";
+
+/// The name of a database that is made of a part of it.
+const BUILT: &str = "built.sqlite";
 
 /// Restores dumps of SQLite into one database file.
 ///
@@ -40,6 +44,11 @@ const RESTORED: &str = "restored.sqlite";
 /// [`Timeout`](backup_core::ErrorKind::Timeout). Its `-wal`, `-shm` and `-journal` go with it; owner and mode stay.
 /// In rollback-journal mode an *idle* connection holds no lock and cannot be seen: it goes on to read the old
 /// file, and its writes fail. Stop the application first.
+///
+/// [Chosen tables](Selection::Tables), with their indexes and triggers, come into a database that holds others in one
+/// transaction of SQLite's, which waits for its turn like any other: a crash leaves the database as it was, or with all
+/// of them. Rows that refer to nothing then are warned of, and views and virtual tables do not come along. Both a plan and
+/// a restore receive the whole dump, because it is one file.
 ///
 /// A target that SQLite cannot read is refused in any case: move it away, since its rest may be worth recovering.
 /// An existing file without tables, views or triggers counts as empty. A new file has mode 0600.
@@ -151,11 +160,45 @@ impl SqliteRestore {
         Ok(outcome)
     }
 
-    async fn restore_body(&self, body: ByteStream, on_existing: OnExisting) -> Result<RestoreOutcome> {
+    async fn restore_body(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
+        let on_existing = options.on_existing;
+        let tables = match &options.selection {
+            Selection::Tables(_) => Some(selected(&options)?),
+            _ => None,
+        };
+        let definitions = options.selection == Selection::Definitions;
+        let (target, staging) = self.receive(body, tables.is_none().then_some(on_existing)).await?;
+        let this = self.clone();
+        blocking::run(move |cancel| {
+            let received = staging.path(RESTORED);
+            let mut outcome = match &tables {
+                Some(tables) => this.put_tables(&staging, &target, tables, on_existing, cancel)?,
+                None if definitions => {
+                    this.check(&received, cancel)?;
+                    let bare = Self::build(&staging, &received, cancel, |connection| {
+                        part::copy_definitions(connection, &received)
+                    })?;
+                    this.put_in_place(&bare, &target, on_existing, cancel)?
+                }
+                None => this.put_in_place(&received, &target, on_existing, cancel)?,
+            };
+            // The database is in place: that this failed must not say otherwise.
+            if let Err(err) = staging.remove() {
+                outcome.warnings.push(format!("a temporary folder stays: {err}"));
+            }
+            Ok(outcome)
+        })
+        .await
+    }
+
+    /// Receives `body` into a staging folder beside the target; what is there is refused by `on_existing`.
+    async fn receive(&self, body: ByteStream, on_existing: Option<OnExisting>) -> Result<(Target, Staging)> {
         let this = self.clone();
         let (target, staging, file) = blocking::run(move |cancel| {
             let target = Target::find(&this.path)?;
-            target.admit(on_existing, this.lock_timeout, cancel)?;
+            if let Some(on_existing) = on_existing {
+                target.admit(on_existing, this.lock_timeout, cancel)?;
+            }
             let staging = Staging::create(target.folder())?;
             let file = staging.create_file(RESTORED)?;
             Ok((target, staging, file))
@@ -169,17 +212,115 @@ impl SqliteRestore {
                 Err(leftover) => err.with_context("leftover", leftover),
             });
         }
+        Ok((target, staging))
+    }
+
+    /// Checks the received file.
+    fn check(&self, received: &Path, cancel: &Cancel) -> Result<Vec<String>> {
+        let source = Source::open(received, cancel)?;
+        check::run(&source.connection, self.check, received)
+    }
+
+    /// Makes a new database in the staging folder, of what `fill` takes from the received file.
+    fn build(
+        staging: &Staging,
+        received: &Path,
+        cancel: &Cancel,
+        fill: impl FnOnce(&Connection) -> Result<()>,
+    ) -> Result<PathBuf> {
+        drop(staging.create_file(BUILT)?);
+        let built = staging.path(BUILT);
+        let mut connection = open::writable(&built, cancel)?;
+        let fold = |err| error::fold(err, &built);
+        let encoding = Source::open(received, cancel)?
+            .connection
+            .query_row("PRAGMA encoding", [], |row| row.get::<_, String>(0))
+            .map_err(fold)?;
+        // Nothing can crash into a file that nobody has seen.
+        connection
+            .execute_batch(&format!("PRAGMA encoding = '{encoding}'; PRAGMA synchronous = FULL"))
+            .map_err(fold)?;
+        part::attach(&connection, received)?;
+        let transaction = connection.transaction().map_err(fold)?;
+        fill(&transaction)?;
+        transaction.commit().map_err(fold)?;
+        connection.close().map_err(|(_, err)| fold(err))?;
+        Ok(built)
+    }
+
+    /// Puts chosen tables into the target, in one transaction.
+    fn put_tables(
+        &self,
+        staging: &Staging,
+        target: &Target,
+        tables: &[String],
+        on_existing: OnExisting,
+        cancel: &Cancel,
+    ) -> Result<RestoreOutcome> {
+        let received = staging.path(RESTORED);
+        let mut warnings = self.check(&received, cancel)?;
+        let occupied = match target.open(cancel)? {
+            Some(source) => self.when_readable(&source, target, cancel)? > 0,
+            None => false,
+        };
+        if !occupied {
+            let mut inventory = Inventory::default();
+            let built = Self::build(staging, &received, cancel, |connection| {
+                inventory = part::copy_tables(connection, tables, OnExisting::Refuse, &received)?;
+                Ok(())
+            })?;
+            let mut outcome = self.put_in_place(&built, target, OnExisting::Refuse, cancel)?;
+            outcome.inventory = inventory;
+            outcome.warnings.extend(warnings);
+            return Ok(outcome);
+        }
+        let path = target.path();
+        let fold = |err| error::fold(err, path);
+        let mut connection = open::writable(path, cancel)?;
+        part::attach(&connection, &received)?;
+        open::when_unlocked(path, self.lock_timeout, cancel, || {
+            connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+        })?;
+        connection.busy_timeout(self.lock_timeout).map_err(fold)?;
+        let transaction =
+            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(fold)?;
+        let inventory = part::copy_tables(&transaction, tables, on_existing, path)?;
+        warnings.extend(part::dangling(&transaction, tables, path)?);
+        transaction.commit().map_err(fold)?;
+        let mut outcome = RestoreOutcome::new(inventory);
+        outcome.warnings = warnings;
+        Ok(outcome)
+    }
+
+    /// What a selection of the received file means.
+    async fn select_tables(&self, body: ByteStream, tables: Vec<String>) -> Result<Selected> {
+        let (target, staging) = self.receive(body, None).await?;
         let this = self.clone();
         blocking::run(move |cancel| {
-            let mut outcome = this.put_in_place(&received, &target, on_existing, cancel)?;
-            // The database is in place: that this failed must not say otherwise.
-            if let Err(err) = staging.remove() {
-                outcome.warnings.push(format!("a temporary folder stays: {err}"));
-            }
-            Ok(outcome)
+            let received = staging.path(RESTORED);
+            let restored = Source::open(&received, cancel)?;
+            let found = match target.open(cancel)? {
+                Some(source) => {
+                    this.when_readable(&source, &target, cancel)?;
+                    part::select(&restored.connection, &tables, Some(&source.connection), target.path())
+                }
+                None => part::select(&restored.connection, &tables, None, target.path()),
+            };
+            drop(restored);
+            staging.remove()?;
+            found
         })
         .await
     }
+}
+
+/// The tables that were selected of the dump.
+fn selected(options: &RestoreOptions) -> Result<Vec<String>> {
+    let selected = options.selected.as_ref().filter(|selected| !selected.tables.is_empty());
+    selected.map(|selected| selected.tables.clone()).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, "what the chosen tables need was not selected")
+            .with_suggestion("hand on what Restorer::select says of the dump")
+    })
 }
 
 #[async_trait]
@@ -201,11 +342,12 @@ impl Restorer for SqliteRestore {
                 .with_operation("restore")
                 .with_context("format", options.format.escape_debug()));
         }
-        self.restore_body(body, options.on_existing).await.map_err(|err| err.with_operation("restore"))
+        self.restore_body(body, options).await.map_err(|err| err.with_operation("restore"))
     }
 
-    async fn select(&self, _: ByteStream, _: &RestoreOptions) -> Result<Selected> {
-        Err(Error::new(ErrorKind::Unsupported, "nothing can be selected in this format"))
+    async fn select(&self, definitions: ByteStream, options: &RestoreOptions) -> Result<Selected> {
+        let Selection::Tables(tables) = &options.selection else { return Ok(Selected::default()) };
+        self.select_tables(definitions, tables.clone()).await.map_err(|err| err.with_operation("select"))
     }
 
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
