@@ -52,6 +52,15 @@ pub fn restorer(url: &str, host: Host) -> Result<Arc<dyn Restorer>> {
     })
 }
 
+/// A restorer into a new database of that name, on the same server as the one at `url`, or in the same folder.
+pub fn beside(url: &str, name: &str) -> Result<Arc<dyn Restorer>> {
+    Ok(match parse(url)? {
+        Database::PostgreSql(url) => Arc::new(PgRestore::from_url(url)?.into_database(name)),
+        Database::MySql(url) => Arc::new(MysqlRestore::from_url(url)?.into_database(name)),
+        Database::Sqlite(path) => Arc::new(SqliteRestore::new(path.with_file_name(format!("{name}.sqlite")))),
+    })
+}
+
 /// Whether restored rows were compared, in words.
 #[must_use]
 pub fn compared(comparison: RowComparison) -> &'static str {

@@ -68,6 +68,7 @@ impl Pipeline {
         meter: &Meter,
         found: &mut Found,
     ) -> Result<()> {
+        found.rehearsed.tool_version = scratch.restorer().probe().await?.tool_version;
         let started = tokio::time::Instant::now();
         let (outcome, held) = match self.restore_into(scratch, manifest, meter).await {
             Ok(restored) => restored,

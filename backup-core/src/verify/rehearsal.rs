@@ -142,6 +142,9 @@ pub struct Rehearsed {
     pub own_server: bool,
     /// The version of the server.
     pub server_version: String,
+    /// The program that restored, with its version.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tool_version: String,
     /// How long the restore itself took, in milliseconds; what a real one would take about, the RTO.
     pub restore_ms: u64,
     /// How many tables were restored.
