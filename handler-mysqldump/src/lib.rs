@@ -14,5 +14,5 @@ pub use config::{MysqlConfig, Tls};
 pub use dumper::MysqlDump;
 pub use format::{Consistency, Content, Definers, Grants, Position, Stored};
 pub use restorer::MysqlRestore;
-pub use scratch::MysqlScratch;
+pub use scratch::{MysqlScratch, Rehearse};
 pub use version::{Flavour, Version};

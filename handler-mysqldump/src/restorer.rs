@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome,
-    Restorer, Result, Scratch, ScratchLike, ScratchPlace, Selected, Selection, TargetInfo, process::Host,
+    Restorer, Result, Scratch, ScratchLike, Selected, Selection, TargetInfo, process::Host,
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     config::MysqlConfig,
     dumper::MysqlDump,
     format::{Content, DATABASES, Definers, ENGINE, MARIADB, PLAIN},
-    scratch::{MysqlScratch, TemporaryDatabase},
+    scratch::{self, Rehearse, TemporaryDatabase},
     server::{Facts, QUESTION_LIMIT, Server},
     version::{Installed, Version},
 };
@@ -30,7 +30,7 @@ mod target;
 
 use filter::Wanted;
 
-pub(crate) use target::is_marked;
+pub(crate) use target::{create, is_marked};
 
 /// How long the client may take nothing and say nothing, unless said otherwise: it may build a large index.
 const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
@@ -72,11 +72,15 @@ const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 /// ```
 #[derive(Debug, Clone)]
 pub struct MysqlRestore {
-    config: MysqlConfig,
+    pub(crate) config: MysqlConfig,
     definers: Definers,
-    installed: Installed,
+    pub(crate) installed: Installed,
     idle_timeout: Duration,
     total_timeout: Option<Duration>,
+    pub(crate) rehearse: Rehearse,
+    /// Folders of server programs.
+    pub(crate) servers: Vec<PathBuf>,
+    pub(crate) staging: Option<PathBuf>,
 }
 
 impl MysqlRestore {
@@ -98,7 +102,16 @@ impl MysqlRestore {
             installed: Installed::default(),
             idle_timeout: IDLE_LIMIT,
             total_timeout: None,
+            rehearse: Rehearse::default(),
+            servers: Vec::new(),
+            staging: None,
         }
+    }
+
+    /// Rehearses on private servers alone, and needs no server that is there already; it restores into nothing else.
+    #[must_use]
+    pub fn rehearsals() -> Self {
+        Self::new(MysqlConfig::new("rehearsal")).rehearse_in(Rehearse::PrivateServer)
     }
 
     /// Says what becomes of the definers of views, triggers, routines and events.
@@ -152,6 +165,36 @@ impl MysqlRestore {
     pub fn total_timeout(mut self, limit: Duration) -> Self {
         self.total_timeout = Some(limit);
         self
+    }
+
+    /// Says where [`scratch`](Restorer::scratch) makes throw-away databases.
+    #[must_use]
+    pub fn rehearse_in(mut self, place: Rehearse) -> Self {
+        self.rehearse = place;
+        self
+    }
+
+    /// Starts private servers with the programs in this folder (`mariadbd`, `mysqld`) and no others; called again, those in
+    /// that folder too.
+    #[must_use]
+    pub fn server_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.servers.push(folder.into());
+        self
+    }
+
+    /// Says in which folder private servers have their data; the system's temporary folder unless said otherwise.
+    #[must_use]
+    pub fn staging(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.staging = Some(folder.into());
+        self
+    }
+
+    /// A throw-away database on the target's server, and the server's version.
+    pub(crate) async fn temporary(&self, like: &ScratchLike) -> Result<(TemporaryDatabase, String)> {
+        let (server, facts) = self.look().await?;
+        let encoding = like.encoding.clone().or(facts.as_ref().map(Facts::encoding));
+        let database = target::create_beside(&server, "rehearsal", encoding.as_deref()).await?;
+        Ok((database, server.printed))
     }
 
     pub(crate) fn at(&self, database: &str) -> Self {
@@ -305,15 +348,7 @@ impl Restorer for MysqlRestore {
     }
 
     async fn scratch(&self, like: &ScratchLike) -> Result<Box<dyn Scratch>> {
-        let make = async {
-            let (server, facts) = self.look().await?;
-            let encoding = like.encoding.clone().or(facts.as_ref().map(Facts::encoding));
-            let database: TemporaryDatabase =
-                target::create_beside(&server, "rehearsal", encoding.as_deref()).await?;
-            let place = ScratchPlace::database(server.printed);
-            Ok(MysqlScratch::new(self.at(database.name()), database, place))
-        };
-        let scratch = make.await.map_err(|err: Error| err.with_operation("scratch"))?;
+        let scratch = scratch::make(self, like).await.map_err(|err| err.with_operation("scratch"))?;
         Ok(Box::new(scratch))
     }
 }

@@ -17,6 +17,8 @@ mod chosen;
 mod faults;
 #[path = "live/proof.rs"]
 mod proof;
+#[path = "live/rehearsal.rs"]
+mod rehearsal;
 #[path = "live/rights.rs"]
 mod rights;
 #[path = "live/round_trip.rs"]

@@ -26,7 +26,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(60);
 /// How one kind of server is started: a script behind the supervisor's common part, `private/supervisor.sh`.
 ///
 /// The script finds the directory in `$dir`, a random password of letters and digits in `$password`, its arguments in
-/// `"$@"`, and the functions of the common part: `run` for what ends by itself, `start` for the server, `wait_until`,
+/// `"$@"`, and the functions of the common part: `run` and `run_with` for what ends by itself, `start` for the server, `wait_until`,
 /// `serve`, `fail`. The server's data has to be in `$dir/data`.
 #[derive(Debug, Clone)]
 pub struct ServerRecipe {

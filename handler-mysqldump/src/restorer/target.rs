@@ -147,7 +147,7 @@ pub(super) async fn create_beside(
 }
 
 /// Makes a database, with its mark; one whose character set or collation the server does not know gets its own.
-async fn create(
+pub(crate) async fn create(
     server: &Server,
     name: &str,
     encoding: Option<&str>,

@@ -4,7 +4,7 @@ use backup_core::{
     ByteStream, Dumper, Inventory, OnExisting, RestoreOptions, Restorer, ScratchLike, inventory::Inspector,
 };
 use bytes::Bytes;
-use handler_mysqldump::MysqlDump;
+use handler_mysqldump::{MysqlDump, Rehearse};
 
 use crate::server::{Server, quoted};
 
@@ -93,13 +93,25 @@ async fn a_scratch_is_like_the_target_and_gone_afterwards() {
     let server = Server::shared().await;
     server.fill("scratched", 30).await;
     let bytes = whole(&server.dump("scratched")).await;
-    let scratch = server.restore("scratched").scratch(&ScratchLike::anything()).await.unwrap();
+    let scratch = server
+        .restore("scratched")
+        .rehearse_in(Rehearse::Database)
+        .scratch(&ScratchLike::anything())
+        .await
+        .unwrap();
     assert_eq!(server.leftovers("scratched").await.len(), 1);
     scratch.restorer().restore(ByteStream::from(bytes.clone()), plain()).await.unwrap();
     assert_eq!(scanned(&bytes).differences(&scratch.inventory().await.unwrap()), Vec::<String>::new());
     scratch.close().await.unwrap();
     assert_eq!(server.leftovers("scratched").await, Vec::<String>::new());
-    drop(server.restore("scratched").scratch(&ScratchLike::anything()).await.unwrap());
+    drop(
+        server
+            .restore("scratched")
+            .rehearse_in(Rehearse::Database)
+            .scratch(&ScratchLike::anything())
+            .await
+            .unwrap(),
+    );
     assert_eq!(server.leftovers("scratched").await, Vec::<String>::new());
 }
 

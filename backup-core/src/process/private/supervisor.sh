@@ -73,7 +73,14 @@ fail() {
 
 # Runs a command to its end; a closed pipe ends it.
 run() {
-    (cd "$dir" && exec "$@") >>"$dir/log" 2>&1 </dev/null &
+    run_with /dev/null "$@"
+}
+
+# The same with a file as its input.
+run_with() {
+    input=$1
+    shift
+    (cd "$dir" && exec "$@") >>"$dir/log" 2>&1 <"$input" &
     wait $!
 }
 
