@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Companion, Dump, Dumper, DumperInfo, Encoding, EndMark, Error, ErrorKind, Result, SourceInfo,
+    digest::Outcome,
     process::{Host, Tool},
 };
 use futures::{StreamExt, TryStreamExt};
@@ -14,9 +15,11 @@ use crate::{
     command::{self, DumpSettings},
     error::classify,
     server::Server,
+    source::{self, Look, Scope},
     version::{Client, Installed, Program, client_for_dump},
 };
 
+mod counted;
 mod directory;
 mod head;
 mod staging;
@@ -63,6 +66,14 @@ pub struct PgDump {
     idle_timeout: Duration,
     total_timeout: Option<Duration>,
     staging: Option<PathBuf>,
+    source_checksums: SourceChecksums,
+}
+
+/// Whether the rows are summed up at the source too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SourceChecksums {
+    Omitted,
+    Taken,
 }
 
 impl PgDump {
@@ -87,6 +98,7 @@ impl PgDump {
             idle_timeout: IDLE_LIMIT,
             total_timeout: None,
             staging: None,
+            source_checksums: SourceChecksums::Omitted,
         }
     }
 
@@ -194,6 +206,41 @@ impl PgDump {
         Ok(self)
     }
 
+    /// Has the server count and sum up the rows of every dumped table, in the dump's own view, while the dump runs.
+    ///
+    /// One more session exports its snapshot, `pg_dump` takes it over (`--snapshot`), and the session computes what
+    /// the manifest then records as rows and [`source_checksum`](backup_core::TableInventory::source_checksum). So
+    /// every format has an inventory; a plain dump that lacks a row that the server saw is no backup
+    /// ([`Incomplete`](ErrorKind::Incomplete)); and a rehearsal at the level `equal` compares the sums with those of
+    /// the restored database, which proves custom and directory dumps too.
+    ///
+    /// The body ends cleanly only after the sums are there. A session that fails is an error of the body, a dump that
+    /// fails or is dropped ends the session.
+    ///
+    /// # What it asks of the server
+    ///
+    /// One more connection, and each row read and hashed once more by one process of the server: some microseconds of
+    /// processor time a row, in our measurements two to four times that of the dump of narrow rows. The
+    /// snapshot is held until dump and sums are done, so that vacuum keeps dead rows for as long as the slower
+    /// of the two takes. The user needs no right that the dump does not need. A table that is truncated, rewritten or
+    /// dropped between the snapshot and the moment when `pg_dump` locks it fails the dump.
+    ///
+    /// # What is not seen
+    ///
+    /// Large objects, sequences, and the rows of materialized views and foreign tables, which have no sum. Values
+    /// are compared as text, in one setting of dates, times, intervals, numbers, bytes and money; the text of types
+    /// that extensions bring, and of floating-point numbers of servers before version 12, may depend on the version.
+    /// The checksum finds rows that were lost, damaged or mixed up, but is no proof against somebody who forges a
+    /// dump, and compares only between servers of one byte order.
+    ///
+    /// Servers before version 11, and [raw options](Self::extra_arg) that may change which rows are dumped, are
+    /// refused ([`Unsupported`](ErrorKind::Unsupported)).
+    #[must_use]
+    pub fn source_checksums(mut self) -> Self {
+        self.source_checksums = SourceChecksums::Taken;
+        self
+    }
+
     /// Ends `pg_dump` when it is silent for this long; one hour unless said otherwise.
     #[must_use]
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
@@ -255,13 +302,17 @@ impl PgDump {
         self
     }
 
-    async fn prepare(&self) -> Result<(SourceInfo, Client)> {
+    async fn prepare(&self) -> Result<(SourceInfo, Client, Server)> {
         if matches!(self.settings.format, Format::Directory { .. }) && !self.host.is_local() {
             return Err(Error::new(ErrorKind::Unsupported, "the directory format cannot be dumped over SSH")
                 .with_suggestion("use the custom format, whose body needs no copy on the host"));
         }
         let server = Server::new(&self.config, &self.installed, &self.host).await?;
         let facts = server.facts().await?;
+        if self.source_checksums == SourceChecksums::Taken {
+            source::check(facts.server())?;
+            Scope::of(&self.settings)?;
+        }
         let client =
             client_for_dump(&self.installed.find(Program::PgDump, &self.host).await?, facts.server())?
                 .clone();
@@ -276,7 +327,7 @@ impl PgDump {
         source.size_bytes = facts.size_bytes;
         source.encoding = Some(facts.encoding);
         source.extensions = facts.extensions;
-        Ok((source, client))
+        Ok((source, client, server))
     }
 
     async fn require(&self, client: &Client, program: Program) -> Result<()> {
@@ -328,26 +379,45 @@ impl Dumper for PgDump {
     }
 
     async fn probe(&self) -> Result<SourceInfo> {
-        let (source, _) = self.prepare().await.map_err(|err| err.with_operation("probe"))?;
+        let (source, ..) = self.prepare().await.map_err(|err| err.with_operation("probe"))?;
         Ok(source)
     }
 
     async fn dump(&self) -> Result<Dump> {
-        let (source, client) = self.prepare().await.map_err(|err| err.with_operation("dump"))?;
+        let (source, client, server) = self.prepare().await.map_err(|err| err.with_operation("dump"))?;
+        if self.source_checksums == SourceChecksums::Omitted {
+            return self.start(source, &client, None).await;
+        }
+        let counting = self.begin_counting(&server, &source).await;
+        let (dump, look) = counting.map_err(|err| err.with_operation("dump"))?;
+        dump.start(source, &client, Some(look)).await
+    }
+}
+
+impl PgDump {
+    /// Starts `pg_dump`, whose view `look` has too.
+    async fn start(&self, source: SourceInfo, client: &Client, look: Option<Look>) -> Result<Dump> {
         let (body, encoding) = if let Format::Directory { .. } = self.settings.format {
             let staging = Staging::create("backup-pg-dump-", self.staging.clone()).await?;
             let args = self.settings.args(Some(&staging.content()));
-            let tool = self.tool(&client, Program::PgDump, args).await?;
+            let tool = self.tool(client, Program::PgDump, args).await?;
             (directory::stream(tool, staging, self.idle_timeout), None)
         } else {
             let args = self.settings.args(None);
-            let tool = self.tool(&client, Program::PgDump, args).await?;
+            let tool = self.tool(client, Program::PgDump, args).await?;
             self.stream(tool.idle_timeout(self.idle_timeout))?
         };
+        let (body, counted) = match look {
+            None => (body, None),
+            Some(look) => {
+                let counted = Outcome::pending();
+                (counted::joined(body, look, counted.clone()), Some(counted))
+            }
+        };
         let mut dump = Dump::new(source, explained(body, &self.config));
-        dump.encoding = encoding;
+        (dump.encoding, dump.counted) = (encoding, counted);
         if let Some(globals) = self.globals {
-            dump.companions.push(self.globals_companion(&client, globals).await?);
+            dump.companions.push(self.globals_companion(client, globals).await?);
         }
         Ok(dump)
     }

@@ -8,6 +8,7 @@ mod format;
 mod restorer;
 mod scratch;
 mod server;
+mod source;
 mod version;
 
 pub use config::{PasswordVia, PgConfig};

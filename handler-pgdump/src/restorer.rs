@@ -13,6 +13,7 @@ use crate::{
     format::{CUSTOM, Content, DIRECTORY, ENGINE, PLAIN},
     scratch::{self, Rehearse, TemporaryDatabase},
     server::{Facts, QUESTION_LIMIT, Server},
+    source,
     version::{Client, ClientSafety, Installed, Program, RestoreNeeds, client_for_restore},
 };
 
@@ -220,6 +221,11 @@ impl PgRestore {
     /// The rows of the database, counted by the server.
     pub(crate) async fn count(&self) -> Result<Inventory> {
         count::rows(&Server::new(&self.config, &self.installed, &self.host).await?).await
+    }
+
+    /// The rows of the database, counted and summed up by the server.
+    pub(crate) async fn checksums(&self) -> Result<Option<Inventory>> {
+        source::checksums(&Server::new(&self.config, &self.installed, &self.host).await?).await
     }
 
     /// The database, or `None` where it does not exist, and a session elsewhere on its server.

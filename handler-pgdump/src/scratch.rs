@@ -205,7 +205,7 @@ impl Scratch for PgScratch {
     }
 
     async fn source_checksums(&self) -> Result<Option<Inventory>> {
-        Ok(None)
+        self.restore().checksums().await.map_err(|err| err.with_operation("checksums of scratch"))
     }
 
     async fn close(self: Box<Self>) -> Result<()> {

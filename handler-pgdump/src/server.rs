@@ -21,7 +21,7 @@ pub(crate) const QUESTION_LIMIT: Duration = Duration::from_secs(60);
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Nothing that the database or the role sets bends the answers.
-const PREAMBLE: &str = "SET search_path = '';\nSET statement_timeout = 0;\nSET lock_timeout = 0;\nSET \
+pub(crate) const PREAMBLE: &str = "SET search_path = '';\nSET statement_timeout = 0;\nSET lock_timeout = 0;\nSET \
                         client_min_messages = warning;\nSET row_security = off;\n";
 
 /// A server, and a `psql` to ask it with.

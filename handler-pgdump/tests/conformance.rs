@@ -48,8 +48,17 @@ async fn config(database: &str) -> PgConfig {
 }
 
 async fn dumper(format: Format) -> DumperFixture {
+    fixture(PgDump::new(config("shop").await).format(format), format).await
+}
+
+/// With a second session, which counts.
+async fn counting_dumper(format: Format) -> DumperFixture {
+    fixture(PgDump::new(config("shop").await).format(format).source_checksums(), format).await
+}
+
+async fn fixture(dump: PgDump, format: Format) -> DumperFixture {
     let staging = tempfile::tempdir().unwrap();
-    let dump = PgDump::new(config("shop").await).format(format).staging(staging.path());
+    let dump = dump.staging(staging.path());
     let fixture = DumperFixture::new(Arc::new(dump))
         .with_secret(server().await.password().expose())
         .with_temp_dir(staging.path())
@@ -164,4 +173,20 @@ mod plain_over_ssh {
 mod archive_over_ssh {
     use super::*;
     backup_core::dumper_conformance!(remote_dumper(Format::Custom).await);
+}
+
+mod counting {
+    use super::*;
+
+    mod plain {
+        use super::*;
+
+        backup_core::dumper_conformance!(counting_dumper(Format::Plain).await);
+    }
+
+    mod directory {
+        use super::*;
+
+        backup_core::dumper_conformance!(counting_dumper(Format::Directory { jobs: 2 }).await);
+    }
 }

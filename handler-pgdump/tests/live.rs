@@ -23,6 +23,8 @@ mod round_trip;
 mod secrets;
 #[path = "live/server.rs"]
 mod server;
+#[path = "live/snapshot.rs"]
+mod snapshot;
 #[path = "live/ssh.rs"]
 mod ssh;
 #[path = "live/targets.rs"]

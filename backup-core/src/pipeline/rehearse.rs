@@ -101,14 +101,17 @@ impl Pipeline {
             Some(recorded) if level == Level::Equal => compare_sums(recorded, scratch, found).await?,
             _ => Summed::InPart,
         };
-        // Where the dump itself shows no rows, the sums of two servers say all that there is to say.
-        let by_sums_alone = summed == Summed::All && held.is_none();
-        let contents =
-            if level == Level::Equal && !by_sums_alone { Contents::All } else { Contents::Definitions };
+        // Sums of two servers say of the rows what a dump of them could say, and do not mind if a restore changed the
+        // places of columns.
+        let contents = if level == Level::Equal && summed != Summed::All {
+            Contents::All
+        } else {
+            Contents::Definitions
+        };
         let seen = look(scratch, contents, meter).await?;
         match (expected, seen) {
             (Some(expected), Some(mut seen)) => {
-                self.compare(manifest, contents, summed, expected, &seen, found)?;
+                self.compare(manifest, level, summed, expected, &seen, found)?;
                 if held.is_none() && recorded.is_some_and(Inventory::has_source_checksums) {
                     // The archive shows less of itself, and the rows are those that the server counted.
                     seen.tables = with_rows(seen.tables, &outcome.inventory);
@@ -156,38 +159,19 @@ impl Pipeline {
     fn compare(
         &self,
         manifest: &Manifest,
-        contents: Contents,
+        level: Level,
         summed: Summed,
         expected: &Inventory,
         seen: &Inventory,
         found: &mut Found,
     ) -> Result<()> {
-        if contents != Contents::All {
+        if level != Level::Equal {
             found.findings.extend(objects(expected).differences(&objects(seen)));
             return Ok(());
         }
-        found.findings.extend(expected.differences(seen));
-        let form = |checksum: Option<&String>| {
-            checksum.and_then(|text| text.split_once(':')).map(|(form, _)| form.to_owned())
-        };
-        let to_prove = expected.tables.iter().filter(|table| table.rows > 0 && summed != Summed::All);
-        for table in to_prove {
-            // One that is missing is a finding already.
-            let Some(restored) = seen.table(&table.name) else { continue };
-            let dumped = form(table.checksum.as_ref());
-            if dumped.is_none() {
-                return Err(not_comparable("the dump's format shows no checksums of its rows")
-                    .with_context("table", &table.name));
-            }
-            if restored.rows > 0 && form(restored.checksum.as_ref()) != dumped {
-                return Err(not_comparable(
-                    "the rows of a table were dumped in another form than they are now",
-                )
-                .with_context("table", &table.name)
-                .with_suggestion(
-                    "dump without options that change how rows are written, such as --inserts",
-                ));
-            }
+        match summed {
+            Summed::All => found.findings.extend(objects(expected).differences(&objects(seen))),
+            Summed::InPart => compare_rows(expected, seen, found)?,
         }
         let definitions = expected.definition_differences(seen);
         if manifest.source.server_version == found.rehearsed.server_version {
@@ -200,6 +184,31 @@ impl Pipeline {
         }
         Ok(())
     }
+}
+
+/// Compares the rows as two dumps show them.
+fn compare_rows(expected: &Inventory, seen: &Inventory, found: &mut Found) -> Result<()> {
+    found.findings.extend(expected.differences(seen));
+    let form = |checksum: Option<&String>| {
+        checksum.and_then(|text| text.split_once(':')).map(|(form, _)| form.to_owned())
+    };
+    for table in expected.tables.iter().filter(|table| table.rows > 0) {
+        // One that is missing is a finding already.
+        let Some(restored) = seen.table(&table.name) else { continue };
+        let dumped = form(table.checksum.as_ref());
+        if dumped.is_none() {
+            return Err(not_comparable("the dump's format shows no checksums of its rows")
+                .with_context("table", &table.name));
+        }
+        if restored.rows > 0 && form(restored.checksum.as_ref()) != dumped {
+            return Err(not_comparable("the rows of a table were dumped in another form than they are now")
+                .with_context("table", &table.name)
+                .with_suggestion(
+                    "dump without options that change how rows are written, such as --inserts",
+                ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the rows of all tables were compared by the sums of the two servers.
@@ -215,7 +224,9 @@ async fn compare_sums(recorded: &Inventory, scratch: &dyn Scratch, found: &mut F
         return Ok(Summed::InPart);
     }
     let Some(restored) = scratch.source_checksums().await? else { return Ok(Summed::InPart) };
-    found.findings.extend(recorded.source_differences(&restored));
+    let differences = recorded.source_differences(&restored);
+    let new: Vec<_> = differences.into_iter().filter(|line| !found.findings.contains(line)).collect();
+    found.findings.extend(new);
     let is_compared = |table: &TableInventory| match restored.table(&table.name) {
         // Of one that is missing, or lacks its rows, the findings tell.
         Some(other) if other.rows > 0 => table.is_of_one_form(other),

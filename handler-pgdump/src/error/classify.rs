@@ -34,6 +34,9 @@ const AGAIN: &str = "look at the server's log, then try again";
 const SLOTS: &str = "raise max_connections, or run the backup when fewer clients are connected";
 const REMOVED: &str = "the server was restarted or an administrator ended the session; try again";
 
+const ONE_SERVER: &str =
+    "try again; connect to one server itself, not to several hosts or by way of a pooler";
+
 /// In order: the first that fits any line is the answer.
 const RULES: &[Rule] = &[
     rule(&["server version mismatch"], ToolVersion, "the client program is older than the server", ""),
@@ -70,6 +73,18 @@ const RULES: &[Rule] = &[
     rule(&["remaining connection slots"], Unavailable, "the server has no free connection", SLOTS),
     rule(&["the database system is"], Unavailable, "the server starts up or shuts down", AGAIN),
     rule(&["not currently accepting connections"], Unavailable, "the database takes no connections", ""),
+    rule(
+        &["invalid snapshot identifier"],
+        Unavailable,
+        "the dump cannot see what the session sees that sums up the rows",
+        ONE_SERVER,
+    ),
+    rule(
+        &["snapshot \"", "does not exist"],
+        Unavailable,
+        "the dump cannot see what the session sees that sums up the rows",
+        ONE_SERVER,
+    ),
     rule(
         &["conflict with recovery"],
         Unavailable,
