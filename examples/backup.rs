@@ -21,7 +21,6 @@ use backup_core::{
     catalog::{self, Standing},
     compress,
     pipeline::{BackupRequest, Confirmation, Orphans, RestorePlan, RestoreRequest, SpaceCheck},
-    process::Host,
 };
 use clap::{Args, Parser, Subcommand};
 use examples::{
@@ -62,8 +61,8 @@ enum Command {
         /// How deep: present, digest, decoded, restored or equal.
         #[arg(long, default_value = "decoded")]
         level: Level,
-        /// For the levels restored and equal: a database of the backup's engine, whose server is used where no server
-        /// of its own can be started for the throw-away database. The database itself is not touched.
+        /// For the levels restored and equal: a database of the backup's engine, whose server is used where the program
+        /// of a private server is not installed. The database itself is not touched.
         #[arg(long, env = "BACKUP_REHEARSAL_URL", hide_env_values = true)]
         rehearse_at: Option<String>,
     },
@@ -303,10 +302,11 @@ fn without_manifest(orphans: &Orphans) -> Vec<String> {
 
 async fn verify(id: &str, at: Where, level: Level, rehearse_at: Option<&str>, style: Style) -> Result<u8> {
     let mut pipeline = open(at).await?;
-    if let Some(url) = rehearse_at.filter(|_| level.is_rehearsed()) {
-        pipeline = pipeline.with_rehearsal(Rehearsal::new(database::restorer(url, Host::local())?));
-    }
     let backup = find(&pipeline, id).await?;
+    if level.is_rehearsed() {
+        let engine = pipeline.entry(&backup).await?.manifest.engine;
+        pipeline = pipeline.with_rehearsal(Rehearsal::new(database::rehearsing(&engine, rehearse_at)?));
+    }
     let work = pipeline.verify(&backup, level);
     let report = interruptible(&pipeline, Operation::Verify, work).await?.ensure_passed()?;
     let mut message =

@@ -35,10 +35,10 @@ struct Cli {
     #[arg(long, requires = "store")]
     from: Option<String>,
     /// The backup that counts as after.
-    #[arg(long, conflicts_with = "database", requires = "store")]
+    #[arg(long, requires = "store")]
     to: Option<String>,
     /// The live database that counts as after: postgresql://user@host/name, mysql://user@host/name or sqlite:path.
-    #[arg(long, requires = "store", env = "BACKUP_DATABASE_URL", hide_env_values = true)]
+    #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
     database: Option<String>,
     /// Print one JSON document.
     #[arg(long)]
@@ -55,7 +55,11 @@ async fn main() -> ExitCode {
     let style = if cli.json { Style::Json } else { Style::Text };
     let result = match (&cli.store, &cli.from) {
         (Some(store), Some(from)) => own_backups(store.clone(), from, &cli).await,
-        _ => tour().await,
+        // What the environment says of a database alone asks for nothing.
+        _ => match database::named(cli.database.as_deref(), None) {
+            Ok(_) => tour().await,
+            Err(err) => Err(err),
+        },
     };
     let told = result.and_then(|diff| {
         let text = if diff.is_empty() {

@@ -9,7 +9,10 @@
 // The comments on the options are what `--help` prints.
 #![allow(clippy::doc_markdown)]
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use backup_core::{
     Assertion, Clock, Error, ErrorKind, Filter, Level, Pipeline, Rehearsal, Result, SystemClock,
@@ -31,10 +34,10 @@ use storage_local::LocalStore;
 #[command(name = "restore_drill")]
 struct Cli {
     /// The database whose backups are proven: postgresql://user@host/name, mysql://user@host/name or sqlite:path.
-    #[arg(long, requires = "store", env = "BACKUP_DATABASE_URL", hide_env_values = true)]
+    #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
     database: Option<String>,
     /// The folder with the backups.
-    #[arg(long, requires = "database")]
+    #[arg(long)]
     store: Option<PathBuf>,
     /// How deep: restored (counts) or equal (every row).
     #[arg(long, default_value = "equal")]
@@ -54,9 +57,10 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return Style::usage(&usage),
     };
-    let result = match (&cli.database, &cli.store) {
-        (Some(url), Some(store)) => own_backups(url, store.clone(), &cli).await,
-        _ => tour().await,
+    let result = match database::named(cli.database.as_deref(), cli.store.as_deref()) {
+        Ok(Some((url, store))) => own_backups(url, store, &cli).await,
+        Ok(None) => tour().await,
+        Err(err) => Err(err),
     };
     result.map_or_else(|err| Style::Text.error("drill", &err), |()| ExitCode::SUCCESS)
 }
@@ -87,7 +91,7 @@ async fn tour() -> Result<()> {
 }
 
 /// The backups of one's own database.
-async fn own_backups(url: &str, store: PathBuf, cli: &Cli) -> Result<()> {
+async fn own_backups(url: &str, store: &Path, cli: &Cli) -> Result<()> {
     let database = database::dumper(url, None, Host::local())?.probe().await?.database;
     let mut rehearsal = Rehearsal::new(database::restorer(url, Host::local())?);
     for sql in &cli.assert {

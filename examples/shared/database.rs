@@ -1,6 +1,9 @@
 //! Databases named by a URL.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use backup_core::{
     Dumper, Error, ErrorKind, Restorer, Result,
@@ -59,6 +62,37 @@ pub fn beside(url: &str, name: &str) -> Result<Arc<dyn Restorer>> {
         Database::MySql(url) => Arc::new(MysqlRestore::from_url(url)?.into_database(name)),
         Database::Sqlite(path) => Arc::new(SqliteRestore::new(path.with_file_name(format!("{name}.sqlite")))),
     })
+}
+
+/// What rehearses backups of `engine`: on a private server where its program is installed, else, or for want of one, on
+/// the server of the database at `url`.
+pub fn rehearsing(engine: &str, url: Option<&str>) -> Result<Arc<dyn Restorer>> {
+    match (engine, url) {
+        (_, Some(url)) => restorer(url, Host::local()),
+        ("postgresql", None) => Ok(Arc::new(PgRestore::rehearsals())),
+        ("mysql" | "mariadb", None) => Ok(Arc::new(MysqlRestore::rehearsals())),
+        // Throw-away databases lie in this folder; the file itself is never made.
+        ("sqlite", None) => Ok(Arc::new(SqliteRestore::new(std::env::temp_dir().join("rehearsal.sqlite")))),
+        (other, None) => {
+            Err(Error::new(ErrorKind::Unsupported, "nothing here restores backups of this engine")
+                .with_context("engine", other))
+        }
+    }
+}
+
+/// The database and the store that a command line names, or `None` for the tour: what the environment says of a database
+/// alone asks for nothing.
+pub fn named<'a>(url: Option<&'a str>, store: Option<&'a Path>) -> Result<Option<(&'a str, &'a Path)>> {
+    let missing = match (url, store) {
+        (Some(url), Some(store)) => return Ok(Some((url, store))),
+        (None, Some(_)) => "give --database a URL, or set BACKUP_DATABASE_URL",
+        (_, None) if std::env::args().any(|arg| arg.starts_with("--database")) => {
+            "give --store the folder with its backups"
+        }
+        (_, None) => return Ok(None),
+    };
+    Err(Error::new(ErrorKind::InvalidInput, "a database is named only together with a store")
+        .with_suggestion(missing))
 }
 
 /// Whether restored rows were compared, in words.
