@@ -44,8 +44,9 @@ pub struct TableInventory {
     /// A checksum of its rows that does not depend on their order, `<form>:<hex>`; only those of one form compare.
     ///
     /// It is the sum of the 128-bit XXH3 hashes of the rows as the dump shows them: `copy` of lines of `COPY`,
-    /// `values` of what stands between the parentheses of `INSERT`, however rows are grouped into statements. So it
-    /// finds rows that were lost, damaged or mixed up, but is no proof against somebody who forges a dump.
+    /// `values` of what stands between the parentheses of `INSERT`, however rows are grouped into statements; `sqlite` of
+    /// the values of a database file with their types. So it finds rows that were lost, damaged or mixed up, but is no
+    /// proof against somebody who forges a dump.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
     /// The same, but computed by the server of the rows as the dump was to see them, and not taken from the dump:

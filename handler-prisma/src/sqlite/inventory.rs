@@ -1,11 +1,24 @@
-//! Counts the rows of every table.
+//! What a database holds: its tables with their rows, what defines them, and how many objects of each kind.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use backup_core::{Inventory, Result, TableInventory};
 use rusqlite::Connection;
 
-use super::error;
+use super::{blocking::Cancel, error};
+
+mod checksum;
+mod definition;
+
+/// Whether every row is read, or only counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    Counted,
+    Summed,
+}
 
 /// Tables that hold rows of their own, under the names as stored.
 ///
@@ -14,11 +27,22 @@ use super::error;
 const TABLES: &str = r"SELECT name FROM main.sqlite_schema
     WHERE type = 'table' AND rootpage > 0 AND name NOT LIKE 'sqlite\_%' ESCAPE '\'";
 
-/// The tables of the database with their rows, and the bytes of their pages.
+/// How many objects there are of each kind, without those that SQLite makes for itself.
+const KINDS: &str =
+    r"SELECT type, count(*) FROM main.sqlite_schema WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\' GROUP BY type";
+
+/// The tables of the database with their rows, definitions, and the bytes of their pages, and the numbers of objects.
 ///
 /// A table that this build cannot read, because its key uses a collation of the application, is left out.
-pub(super) fn take(connection: &Connection, path: &Path) -> Result<Inventory> {
-    counted(connection).map_err(|err| error::fold(err, path))
+pub(super) fn take(connection: &Connection, path: &Path, rows: Rows, cancel: &Cancel) -> Result<Inventory> {
+    let mut inventory = counted(connection).map_err(|err| error::fold(err, path))?;
+    if rows == Rows::Summed {
+        for table in &mut inventory.tables {
+            cancel.check()?;
+            table.checksum = checksum::of(connection, &table.name).map_err(|err| error::fold(err, path))?;
+        }
+    }
+    Ok(inventory)
 }
 
 /// How many tables, indexes, views and triggers the database holds.
@@ -35,6 +59,7 @@ pub(super) fn tables(connection: &Connection, path: &Path) -> Result<u64> {
 
 fn counted(connection: &Connection) -> rusqlite::Result<Inventory> {
     let sizes = sizes(connection)?;
+    let mut definitions = definition::digests(connection)?;
     let mut statement = connection.prepare(TABLES)?;
     let names = statement.query_map([], |row| row.get::<_, String>(0))?;
     let mut tables = Vec::new();
@@ -42,10 +67,17 @@ fn counted(connection: &Connection) -> rusqlite::Result<Inventory> {
         let name = name?;
         if let Some(rows) = rows(connection, &name)? {
             let bytes = sizes.get(&name).copied().unwrap_or(0);
-            tables.push(TableInventory::new(name, rows, bytes));
+            let definition = definitions.remove(&name);
+            let mut table = TableInventory::new(name, rows, bytes);
+            table.definition = definition;
+            tables.push(table);
         }
     }
-    Ok(Inventory::new(tables))
+    let mut inventory = Inventory::new(tables);
+    let mut statement = connection.prepare(KINDS)?;
+    let kinds = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    inventory.objects = kinds.collect::<rusqlite::Result<BTreeMap<String, u64>>>()?;
+    Ok(inventory)
 }
 
 /// The rows of a table; `None` where this build cannot read it.

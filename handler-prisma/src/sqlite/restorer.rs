@@ -17,7 +17,8 @@ use rusqlite::{Connection, OptionalExtension, types::Value};
 use super::{
     Check, ENGINE, FORMAT, LOCK_TIMEOUT, SqliteDump, SqliteScratch,
     blocking::{self, Cancel},
-    check, error, inventory,
+    check, error,
+    inventory::{self, Rows},
     open::{self, Source},
     part,
     publish::Publish,
@@ -92,12 +93,17 @@ impl SqliteRestore {
         self
     }
 
+    /// A dumper of the target.
+    pub(super) fn dump(&self) -> SqliteDump {
+        SqliteDump::new(&self.path).with_lock_timeout(self.lock_timeout)
+    }
+
     /// What the target holds now; nothing where it does not exist.
     pub(super) fn count(&self, cancel: &Cancel) -> Result<Inventory> {
         let target = Target::find(&self.path)?;
         let Some(source) = target.open(cancel)? else { return Ok(Inventory::default()) };
         self.when_readable(&source, &target, cancel)?;
-        inventory::take(&source.connection, target.path())
+        inventory::take(&source.connection, target.path(), Rows::Counted, cancel)
     }
 
     fn when_readable(&self, source: &Source, target: &Target, cancel: &Cancel) -> Result<u64> {
@@ -151,7 +157,8 @@ impl SqliteRestore {
     ) -> Result<RestoreOutcome> {
         let source = Source::open(restored, cancel)?;
         let mut warnings = check::run(&source.connection, self.check, restored)?;
-        let mut outcome = RestoreOutcome::new(inventory::take(&source.connection, restored)?);
+        let mut outcome =
+            RestoreOutcome::new(inventory::take(&source.connection, restored, Rows::Counted, cancel)?);
         drop(source);
         cancel.check()?;
         let publish = Publish { restored, target, on_existing, lock_timeout: self.lock_timeout };
@@ -351,7 +358,7 @@ impl Restorer for SqliteRestore {
     }
 
     fn target_dumper(&self) -> Result<Arc<dyn Dumper>> {
-        Ok(Arc::new(SqliteDump::new(&self.path).with_lock_timeout(self.lock_timeout)))
+        Ok(Arc::new(self.dump()))
     }
 
     async fn scratch(&self, _: &ScratchLike) -> Result<Box<dyn Scratch>> {

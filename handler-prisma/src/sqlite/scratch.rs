@@ -38,7 +38,7 @@ impl Scratch for SqliteScratch {
     }
 
     fn dumper(&self, _: Contents) -> Result<Arc<dyn Dumper>> {
-        self.restorer.target_dumper()
+        Ok(Arc::new(self.restorer.dump().with_checksums()))
     }
 
     async fn scalar(&self, sql: &str) -> Result<Option<String>> {
