@@ -4,6 +4,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use crate::{Error, ErrorKind, Result, transform::Transform};
 
+pub(crate) mod framed;
 mod identity;
 pub use identity::Identity;
 #[cfg(feature = "gzip")]

@@ -13,6 +13,8 @@ use crate::{Result, digest::Outcome, digest::Tap, manifest::SourcePosition};
 pub mod scan;
 mod source;
 
+use self::scan::places::Places;
+
 /// The tables of a dump.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -214,6 +216,8 @@ pub struct Inspector {
     pub position: Outcome<Option<SourcePosition>>,
     /// What was noticed and needs a look.
     pub warnings: Outcome<Vec<String>>,
+    /// Where the rows stand.
+    pub(crate) places: Places,
 }
 
 impl Debug for Inspector {
@@ -259,6 +263,7 @@ impl Inspector {
             inventory,
             position: Outcome::pending(),
             warnings: Outcome::pending(),
+            places: Places::default(),
         }
     }
 }

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Result, SourceInfo, inventory::Inventory};
 
+mod frames;
 mod id;
 mod kind;
 mod layout;
 mod object;
 mod position;
+pub use frames::{Frame, FrameIndex, RowData};
 pub use id::{BackupId, BackupRef};
 pub use kind::Kind;
 pub use layout::Layout;
@@ -71,6 +73,9 @@ pub struct Manifest {
     /// The tables with their rows, where the format shows them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<Inventory>,
+    /// Where in the artifact the parts of the dump are, where some of it can be read alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<FrameIndex>,
     /// Where in the source's log of changes the dump stands, if it says so; `source_position` in the JSON.
     #[serde(default, rename = "source_position", skip_serializing_if = "Option::is_none")]
     pub position: Option<SourcePosition>,
@@ -127,6 +132,7 @@ impl Manifest {
             artifact,
             plain,
             inventory: None,
+            frames: None,
             position: None,
             companions: BTreeMap::new(),
             warnings: Vec::new(),

@@ -29,6 +29,15 @@ pub trait Transform: Send {
     /// Takes `input` and puts what is ready.
     fn update(&mut self, input: Bytes, output: &mut dyn Output) -> Result<()>;
 
+    /// What was taken so far is put to its end, and what comes is independent of it.
+    ///
+    /// An encoder of a format with frames ends its frame; whole and cut there, its output decodes all the same. A decoder
+    /// fails with [`Corrupt`](crate::ErrorKind::Corrupt) unless its input so far ends with a frame. Where a format has no
+    /// frames, as of no compression, it only puts what it holds.
+    ///
+    /// It costs size and time, and is called for nothing but that parts can be read alone.
+    fn boundary(&mut self, output: &mut dyn Output) -> Result<()>;
+
     /// The input ended cleanly: puts the rest.
     fn finish(self: Box<Self>, output: &mut dyn Output) -> Result<()>;
 }

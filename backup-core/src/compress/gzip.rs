@@ -167,6 +167,14 @@ impl Transform for Encoder {
         Ok(())
     }
 
+    fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
+        if !self.block.is_empty() {
+            self.submit(Position::Inner, output)?;
+        }
+        while self.put_oldest(output)? {}
+        Ok(())
+    }
+
     fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
         // Maybe empty: then it is the end mark alone.
         self.submit(Position::Last, output)?;

@@ -37,6 +37,10 @@ impl Transform for Pass {
         output.put(input)
     }
 
+    fn boundary(&mut self, _: &mut dyn Output) -> Result<()> {
+        Ok(())
+    }
+
     fn finish(self: Box<Self>, _: &mut dyn Output) -> Result<()> {
         Ok(())
     }

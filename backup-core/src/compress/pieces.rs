@@ -29,6 +29,17 @@ impl Pieces {
         Ok(true)
     }
 
+    /// Puts what is there unless it is too little to be worth it: whoever wants only the start of a file does not
+    /// have to read on for it.
+    pub(super) fn put_if_worth(&mut self, output: &mut dyn Output) -> Result<()> {
+        /// Less than a block of any codec makes.
+        const LITTLE: usize = 16 * 1024;
+        if self.0.len() < LITTLE {
+            return Ok(());
+        }
+        self.put(output)
+    }
+
     /// Puts what is there.
     pub(super) fn put(&mut self, output: &mut dyn Output) -> Result<()> {
         // Freezing a vector keeps its memory: no copy.

@@ -11,7 +11,7 @@ use crate::{
 ///
 /// The default is level 1 on as many threads as the machine has, at most 4. On text as `pg_dump` writes it the next
 /// levels take up to twice the time, and files of levels 2 to 5 are often larger: their shorter matches fit digits badly.
-/// The output is one frame with a content checksum. It depends on the level alone, not on the threads.
+/// The output is one frame with a content checksum, or one for each [boundary](Transform::boundary). It depends on the level alone, not on the threads.
 ///
 /// # Memory
 ///
@@ -132,7 +132,7 @@ impl Transform for Encoder {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
+    fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
         loop {
             let left = self.context.end_stream(&mut behind(self.pieces.room())).map_err(refused)?;
             if left == 0 {
@@ -140,6 +140,10 @@ impl Transform for Encoder {
             }
             self.pieces.put_if_full(output)?;
         }
+    }
+
+    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
+        self.boundary(output)
     }
 }
 
@@ -171,15 +175,19 @@ impl Transform for Decoder {
             self.state = if left == 0 { State::BetweenFrames } else { State::InFrame };
             more = self.pieces.put_if_full(output)? && left != 0;
         }
-        Ok(())
+        self.pieces.put_if_worth(output)
     }
 
-    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
+    fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
         match self.state {
             State::BetweenFrames => self.pieces.put(output),
             State::Empty => Err(Error::new(ErrorKind::Corrupt, "empty where zstd data should be")),
             State::InFrame => Err(Error::new(ErrorKind::Corrupt, "zstd data is cut short")),
         }
+    }
+
+    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
+        self.boundary(output)
     }
 }
 

@@ -9,6 +9,7 @@ mod checksum;
 mod fingerprint;
 mod mark;
 mod mysql;
+pub(crate) mod places;
 mod postgresql;
 mod repeated;
 mod rows;
@@ -31,9 +32,7 @@ pub(super) enum Checksums {
 /// The inspector for `engine` and `format`.
 pub(super) fn inspector(engine: &str, format: &str, checksums: Checksums) -> Inspector {
     match (engine, format) {
-        ("postgresql", "plain") => {
-            Inspector::new(|outcome| Box::new(postgresql::Plain::database(checksums, outcome)))
-        }
+        ("postgresql", "plain") => postgresql::Plain::inspector(checksums),
         ("postgresql", "globals") => Inspector::new(|outcome| Box::new(postgresql::Plain::cluster(outcome))),
         ("postgresql", "custom") => Inspector::new(|outcome| Box::new(archive::Custom::new(outcome))),
         ("postgresql", "directory" | "tar") => Inspector::new(|outcome| Box::new(archive::Tar::new(outcome))),

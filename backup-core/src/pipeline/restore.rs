@@ -197,7 +197,7 @@ impl Pipeline {
             _ => None,
         };
         let body = if let Some(rows) = rows {
-            stored::open_part(&*self.store, manifest, &codec, &rows, read, decoded).await?
+            stored::open_part(&self.store, manifest, &codec, &rows, read, decoded).await?
         } else {
             let inspector = Inspector::for_format(&manifest.engine, &manifest.format);
             let (artifact, plain) = (&manifest.artifact, &manifest.plain);

@@ -28,7 +28,7 @@ use crate::{
 macro_rules! compressor_conformance {
     (unchecked: $compressor:expr) => {
         $crate::compressor_conformance!(@each $compressor;
-            every_size_round_trips, cuts_do_not_matter, empty_input_round_trips, pieces_stay_small,
+            every_size_round_trips, what_follows_a_boundary_stands_alone, cuts_do_not_matter, empty_input_round_trips, pieces_stay_small,
             encoders_are_independent, a_failed_body_ends_in_its_error);
     };
     (@each $compressor:expr; $($clause:ident),+) => {
@@ -105,6 +105,25 @@ pub fn every_size_round_trips(compressor: &dyn Compressor) {
             let encoded = encode(compressor, &plain, usual).unwrap();
             assert!(decode(compressor, &encoded, usual).unwrap() == plain, "{size} bytes came back changed");
         }
+    }
+}
+
+/// Behind a boundary begins what decodes alone, and so does what was before it; whole it decodes all the same.
+pub fn what_follows_a_boundary_stands_alone(compressor: &dyn Compressor) {
+    for (first, second) in [(1, 1), (3000, 5), (1 << 20, 1 << 20), (2_500_000, 70_000)] {
+        let (first, second) = (sample(first, 5), sample(second, 6));
+        let (mut encoder, mut encoded) = (compressor.encoder().unwrap(), BytesMut::new());
+        encoder.update(first.clone().into(), &mut encoded).unwrap();
+        encoder.boundary(&mut encoded).unwrap();
+        let boundary = encoded.len();
+        encoder.update(second.clone().into(), &mut encoded).unwrap();
+        encoder.finish(&mut encoded).unwrap();
+        assert!(decode(compressor, &encoded, usual).unwrap() == [&first[..], &second].concat());
+        assert!(decode(compressor, &encoded[boundary..], usual).unwrap() == second);
+        let (mut decoder, mut decoded) = (compressor.decoder().unwrap(), BytesMut::new());
+        decoder.update(Bytes::copy_from_slice(&encoded[..boundary]), &mut decoded).unwrap();
+        decoder.boundary(&mut decoded).unwrap();
+        assert!(decoded == first, "what was before a boundary did not come back");
     }
 }
 

@@ -20,6 +20,10 @@ impl Transform for Twice {
         output.put(input.iter().flat_map(|byte| [*byte; 2]).collect())
     }
 
+    fn boundary(&mut self, _: &mut dyn Output) -> Result<()> {
+        Ok(())
+    }
+
     fn finish(self: Box<Self>, output: &mut dyn Output) -> Result<()> {
         output.put(Bytes::from_static(b">"))
     }
@@ -35,6 +39,10 @@ struct Custom<F>(F);
 impl<F: FnMut(Bytes, &mut dyn Output) -> Result<()> + Send> Transform for Custom<F> {
     fn update(&mut self, input: Bytes, output: &mut dyn Output) -> Result<()> {
         self.0(input, output)
+    }
+
+    fn boundary(&mut self, _: &mut dyn Output) -> Result<()> {
+        Ok(())
     }
 
     fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {

@@ -73,18 +73,22 @@ impl Transform for Decoder {
                 }
             }
         }
-        Ok(())
+        self.pieces.put_if_worth(output)
     }
 
-    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
+    fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
         match self.part {
             Part::Start { members: Members::None } => Err(corrupt("empty where gzip data should be")),
-            Part::Start { members: Members::Some } if self.position == Some(Position::Inner) => {
-                Err(corrupt("gzip data is cut short between two members"))
-            }
             Part::Start { members: Members::Some } => self.pieces.put(output),
             Part::Header(_) | Part::Body | Part::Trailer(_) => Err(corrupt("gzip data is cut short")),
         }
+    }
+
+    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
+        if matches!(self.part, Part::Start { .. }) && self.position == Some(Position::Inner) {
+            return Err(corrupt("gzip data is cut short between two members"));
+        }
+        self.boundary(output)
     }
 }
 

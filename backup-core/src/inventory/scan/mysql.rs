@@ -11,6 +11,7 @@
 mod client;
 mod lexer;
 mod object;
+mod section;
 mod session;
 mod setting;
 mod statement;
@@ -19,6 +20,7 @@ use self::{
     client::Delimiter,
     lexer::{Lexer, Literals, Token},
     object::Object,
+    section::Section,
     session::Session,
     setting::read_comment,
     statement::{Ended, Statement, Step},
@@ -28,6 +30,7 @@ use super::{
     checksum::{Form, Rows},
     corrupt, incomplete,
     mark::Mark,
+    places::Places,
     repeated::Repeated,
     rows::{self, Backslash, Place},
     tables::Tables,
@@ -55,6 +58,8 @@ pub(super) struct Plain {
     statement_offset: u64,
     repeated: Repeated,
     failed: bool,
+    section: Section,
+    places: Places,
     inventory: Outcome<Option<Inventory>>,
     position: Outcome<Option<SourcePosition>>,
     warnings: Outcome<Vec<String>>,
@@ -64,6 +69,7 @@ impl Plain {
     pub(super) fn inspector(checksums: Checksums) -> Inspector {
         let (position, warnings) = (Outcome::pending(), Outcome::pending());
         let outcomes = (position.clone(), warnings.clone());
+        let places = Places::default();
         let mut inspector = Inspector::new(|inventory| {
             Box::new(Self {
                 lexer: Lexer::new(),
@@ -78,12 +84,15 @@ impl Plain {
                 statement_offset: 0,
                 repeated: Repeated::default(),
                 failed: false,
+                section: Section::default(),
+                places: places.clone(),
                 inventory,
                 position,
                 warnings,
             })
         });
         (inspector.position, inspector.warnings) = outcomes;
+        inspector.places = places;
         inspector
     }
 
@@ -143,7 +152,8 @@ impl Plain {
         match token {
             Token::Comment | Token::BlockComment => {
                 if starts && self.lexer.began_line() {
-                    self.comment(token);
+                    let behind = self.offset + (chunk.len() - rest.len()) as u64 + 1;
+                    self.comment(token, behind);
                 }
                 return Ok(());
             }
@@ -152,6 +162,7 @@ impl Plain {
             Token::Line => return self.set_delimiter(),
             Token::Word if starts && self.lexer.began_line() && self.lexer.text().is("delimiter") => {
                 self.mark.follow();
+                self.section.leave(self.offset + (chunk.len() - rest.len()) as u64, &self.places);
                 self.lexer.read_line();
                 return Ok(());
             }
@@ -161,7 +172,11 @@ impl Plain {
         if starts {
             self.mark.follow();
             let length = if token == Token::Word { self.lexer.text().start().len() } else { 0 };
-            self.statement_offset = (self.offset + position as u64).saturating_sub(length as u64);
+            let at = self.offset + position as u64;
+            self.statement_offset = at.saturating_sub(length as u64);
+            if token == Token::Word {
+                self.section.statement(self.lexer.text(), at, &self.places);
+            }
         }
         let database = self.database.as_deref();
         let (table, place) = (self.statement.table(), self.statement.place());
@@ -198,9 +213,11 @@ impl Plain {
             self.lexer.sql_mode = self.session.sql_mode;
             self.repeated.forget();
         }
+        self.section.end(end, &self.tables, &self.places);
         match ended {
             Ended::Other => {}
             Ended::Insert(table, rows) => {
+                self.section.insert(table, end, &self.places);
                 self.tables.add(table, rows, end.saturating_sub(self.statement_offset));
                 if let Some(seen) = &mut self.rows {
                     self.tables.add_checksum(table, Form::Values, seen.end(rows));
@@ -213,8 +230,11 @@ impl Plain {
         }
     }
 
-    fn comment(&mut self, token: Token) {
+    fn comment(&mut self, token: Token, behind: u64) {
         let text = self.lexer.kept();
+        if token == Token::Comment {
+            self.section.comment(text, behind, &self.places);
+        }
         if token == Token::Comment && text.whole().is_some_and(is_end_mark) {
             self.mark.see();
         }

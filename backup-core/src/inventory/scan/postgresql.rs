@@ -26,11 +26,15 @@ use super::{
     checksum::{Checksum, Form, Rows},
     corrupt, incomplete,
     mark::Mark,
+    places::Places,
     repeated::Repeated,
     rows::Place,
     tables::{TableId, Tables},
 };
-use crate::{Result, inventory::Inventory};
+use crate::{
+    Result,
+    inventory::{Inspector, Inventory},
+};
 
 /// The last comments of a dump, without their dashes.
 const DATABASE_MARK: &[u8] = b" PostgreSQL database dump complete";
@@ -59,14 +63,21 @@ pub(super) struct Plain {
     statement_offset: u64,
     repeated: Repeated,
     failed: bool,
+    places: Places,
     outcome: Outcome<Option<Inventory>>,
 }
 
 impl Plain {
-    /// A dump of `pg_dump`.
-    pub(super) fn database(checksums: Checksums, outcome: Outcome<Option<Inventory>>) -> Self {
+    /// The inspector of a dump of `pg_dump`.
+    pub(super) fn inspector(checksums: Checksums) -> Inspector {
         let rows = (checksums == Checksums::Taken).then(Rows::default);
-        Self { rows, ..Self::new(DATABASE_MARK, outcome) }
+        let places = Places::default();
+        let mut inspector = Inspector::new(|outcome| {
+            let scanner = Self::new(DATABASE_MARK, outcome);
+            Box::new(Self { rows, places: places.clone(), ..scanner })
+        });
+        inspector.places = places;
+        inspector
     }
 
     /// A dump of `pg_dumpall --globals-only`, which holds no tables.
@@ -91,6 +102,7 @@ impl Plain {
             statement_offset: 0,
             repeated: Repeated::default(),
             failed: false,
+            places: Places::default(),
             outcome,
         }
     }
@@ -99,7 +111,14 @@ impl Plain {
         let mut rest = chunk;
         while !rest.is_empty() {
             if let Some(copy) = &mut self.copy {
-                if copy.read(&mut rest, &self.copy_end)? == Seen::End {
+                let (begun, end_offset) = (copy.begin.is_some(), self.offset + chunk.len() as u64);
+                let seen = copy.read(&mut rest, &self.copy_end, end_offset)?;
+                if let Some(begin) = copy.begin.filter(|_| !begun) {
+                    self.places.begin(begin);
+                }
+                if seen == Seen::End {
+                    let end = copy.begin.unwrap_or_default() + copy.bytes;
+                    self.places.end(end, || Some(self.tables.name(copy.table).to_owned()));
                     self.tables.add(copy.table, copy.rows, copy.bytes);
                     if let Some(checksum) = &mut copy.checksum {
                         self.tables.add_checksum(copy.table, Form::Copy, checksum.take());

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Result, Transform, digest::Tap, transform::Output};
+use crate::{Error, ErrorKind, Result, Transform, digest::Tap, transform::Output};
 
 /// Passes bytes on unchanged, and shows what they decode to, to taps.
 ///
@@ -22,6 +22,11 @@ impl Transform for Beside {
     fn update(&mut self, input: Bytes, output: &mut dyn Output) -> Result<()> {
         self.decoder.update(input.clone(), &mut self.taps)?;
         output.put(input)
+    }
+
+    /// What comes is stored as it comes.
+    fn boundary(&mut self, _: &mut dyn Output) -> Result<()> {
+        Err(Error::new(ErrorKind::Unsupported, "bytes that were compressed elsewhere have no boundaries"))
     }
 
     fn finish(self: Box<Self>, _: &mut dyn Output) -> Result<()> {

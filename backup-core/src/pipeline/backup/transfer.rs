@@ -15,9 +15,10 @@ use super::{
 use crate::{
     ByteStream, Companion, Dump, Dumper, DumperInfo, Encoding, Error, ErrorKind, Inventory, Key, Manifest,
     Operation, PutOptions, Result, SourceInfo, Stages,
+    compress::framed::{Framed, Limits},
     digest::{Algorithm, ByteCount, DigestTap, Tap},
     inventory::Inspector,
-    manifest::{Artifact, CompanionObject, Encryption, Layout, Plain},
+    manifest::{Artifact, CompanionObject, Encryption, FrameIndex, Layout, Plain},
 };
 
 impl Pipeline {
@@ -84,7 +85,7 @@ impl Pipeline {
             (inspector.inventory.clone(), inspector.position.clone(), inspector.warnings.clone());
         let key = Layout::of(&backup).artifact(&self.extensions(&info.extension))?;
         claim.will_put(key.clone());
-        let (artifact, plain) =
+        let Stored { artifact, plain, frames } =
             self.store_one(key, Source { body, encoding, inspector }, meter, estimate).await?;
         let mut warnings = Vec::new();
         for warning in noticed.into_iter().chain(remarks.take().unwrap_or_default()) {
@@ -104,6 +105,8 @@ impl Pipeline {
             .encryptor
             .as_ref()
             .map(|encryptor| Encryption::new(encryptor.name(), encryptor.recipients()));
+        // Without the inventory nobody could tell whether what an index leads to is what was meant.
+        manifest.frames = frames.filter(|_| inventory.is_some());
         manifest.inventory = inventory;
         manifest.position = position.take().flatten();
         for companion in companions {
@@ -151,7 +154,7 @@ impl Pipeline {
         let key = Layout::of(claim.backup()).artifact(&extensions)?;
         claim.will_put(key.clone());
         let source = Source { body: companion.body, encoding: None, inspector: Inspector::blind() };
-        let (artifact, plain) = self.store_one(key, source, meter, None).await?;
+        let Stored { artifact, plain, .. } = self.store_one(key, source, meter, None).await?;
         Ok((companion.name, CompanionObject::new(artifact, plain)))
     }
 
@@ -164,8 +167,9 @@ impl Pipeline {
         source: Source,
         meter: &Meter,
         estimate: Option<u64>,
-    ) -> Result<(Artifact, Plain)> {
+    ) -> Result<Stored> {
         let Source { body, encoding, inspector } = source;
+        let places = inspector.places;
         let (plain_size, stored_size) = (ByteCount::default(), ByteCount::default());
         let (plain_tap, plain_digest) = DigestTap::new(Algorithm::for_plain())?;
         let (stored_tap, stored_digest) = DigestTap::new(Algorithm::Sha256)?;
@@ -177,6 +181,7 @@ impl Pipeline {
         ];
         let is_ours = encoding.as_ref().is_some_and(|encoding| encoding.format == self.compressor.name());
         let mut stages = Stages::new();
+        let mut frames = None;
         let decoder = match encoding {
             None => None,
             Some(encoding) => {
@@ -190,7 +195,13 @@ impl Pipeline {
             decoder => {
                 stages = decoder.into_iter().fold(stages, Stages::transform);
                 stages = taps.into_iter().fold(stages, Stages::boxed_tap);
-                stages = stages.transform(self.compressor.encoder()?);
+                let mut encoder = self.compressor.encoder()?;
+                // In an encrypted artifact nothing can be read from its middle on.
+                if self.encryptor.is_none() {
+                    let (framed, index) = Framed::new(encoder, places, Limits::default())?;
+                    (encoder, frames) = (Box::new(framed), Some(index));
+                }
+                stages = stages.transform(encoder);
             }
         }
         if let Some(encryptor) = &self.encryptor {
@@ -217,12 +228,23 @@ impl Pipeline {
             .with_context("sent_bytes", stored_size.get())
             .with_context("stored_bytes", meta.size));
         }
-        Ok((Artifact::new(key, meta.size, stored_digest), Plain::new(plain_size.get(), plain_digest)))
+        Ok(Stored {
+            artifact: Artifact::new(key, meta.size, stored_digest),
+            plain: Plain::new(plain_size.get(), plain_digest),
+            frames: frames.and_then(|index| index.take()),
+        })
     }
 }
 
 fn not_counted() -> Error {
     Error::new(ErrorKind::Unexpected, "the dump ended before its rows were counted at the source")
+}
+
+/// What was stored as one object.
+struct Stored {
+    artifact: Artifact,
+    plain: Plain,
+    frames: Option<FrameIndex>,
 }
 
 /// What is stored as one object.

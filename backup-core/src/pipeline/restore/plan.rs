@@ -115,7 +115,7 @@ impl Pipeline {
         }
         let codec = self.codec(manifest)?;
         let (read, decoded) = (ByteCount::default(), ByteCount::default());
-        let body = stored::open_part(&*self.store, manifest, &codec, &RowsOf::Nothing, read, decoded).await?;
+        let body = stored::open_part(&self.store, manifest, &codec, &RowsOf::Nothing, read, decoded).await?;
         restorer.select(body, &super::options(manifest, request)).await
     }
 

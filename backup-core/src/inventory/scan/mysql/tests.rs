@@ -13,7 +13,7 @@ struct Scanned {
 }
 
 fn scan_by(dump: &[u8], size: usize) -> Result<Scanned> {
-    let Inspector { mut tap, inventory, position, warnings } = Inspector::for_format("mysql", "plain");
+    let Inspector { mut tap, inventory, position, warnings, .. } = Inspector::for_format("mysql", "plain");
     for chunk in dump.chunks(size) {
         tap.update(chunk)?;
     }

@@ -12,6 +12,8 @@ pub(super) struct CopyData {
     pub(super) table: TableId,
     pub(super) rows: u64,
     pub(super) bytes: u64,
+    /// Where they begin in the dump, once that is known.
+    pub(super) begin: Option<u64>,
     /// Of the rows, where it is wanted.
     pub(super) checksum: Option<Checksum>,
     line: Line,
@@ -38,11 +40,16 @@ pub(super) enum Seen {
 
 impl CopyData {
     pub(super) fn new(table: TableId, checksum: Option<Checksum>) -> Self {
-        Self { table, rows: 0, bytes: 0, checksum, line: Line::Statement }
+        Self { table, rows: 0, bytes: 0, begin: None, checksum, line: Line::Statement }
     }
 
-    /// Takes data off `rest`, up to and with the end line.
-    pub(super) fn read(&mut self, rest: &mut &[u8], end: &memmem::Finder<'_>) -> Result<Seen, Error> {
+    /// Takes data off `rest`, of which the end is at `end_offset` of the dump, up to and with the end line.
+    pub(super) fn read(
+        &mut self,
+        rest: &mut &[u8],
+        end: &memmem::Finder<'_>,
+        end_offset: u64,
+    ) -> Result<Seen, Error> {
         while let Some((&byte, tail)) = rest.split_first() {
             if self.line == Line::Middle {
                 self.lines(rest, end);
@@ -51,7 +58,10 @@ impl CopyData {
             *rest = tail;
             if self.line == Line::Statement {
                 self.line = match byte {
-                    b'\n' => Line::Start,
+                    b'\n' => {
+                        self.begin = Some(end_offset - tail.len() as u64);
+                        Line::Start
+                    }
                     b' ' | b'\t' | b'\r' => Line::Statement,
                     _ => return Err(corrupt("a statement follows COPY on its line")),
                 };
