@@ -15,6 +15,8 @@ mod choices;
 mod chosen;
 #[path = "live/faults.rs"]
 mod faults;
+#[path = "live/killed.rs"]
+mod killed;
 #[path = "live/proof.rs"]
 mod proof;
 #[path = "live/rehearsal.rs"]
