@@ -200,10 +200,12 @@ impl PgRestore {
     }
 
     /// A throw-away database on the target's server, and the server's version.
-    pub(crate) async fn temporary(&self) -> Result<(TemporaryDatabase, String)> {
+    pub(crate) async fn temporary(&self, like: &ScratchLike) -> Result<(TemporaryDatabase, String)> {
         let server = Server::new(&self.config, &self.installed, &self.host).await?;
         let (maintenance, facts) = target::maintenance(&server).await?;
-        Ok((target::create(&maintenance, self.config.database(), "rehearsal", None).await?, facts.version))
+        let encoding = like.encoding.as_deref().map(target::in_encoding);
+        let name = self.config.database();
+        Ok((target::create(&maintenance, name, "rehearsal", None, encoding).await?, facts.version))
     }
 
     /// A dumper of the database.
@@ -326,7 +328,7 @@ impl PgRestore {
         let name = self.config.database();
         let (maintenance, _) = target::maintenance(&look.server).await?;
         let like = look.facts.as_ref().map(|_| name);
-        let beside = target::create(&maintenance, name, "restoring", like).await?;
+        let beside = target::create(&maintenance, name, "restoring", like, None).await?;
         let restored = async {
             let config = self.config.with_database(beside.name());
             warnings.extend(run.restore(&config, run::Atomic::NotNeeded, body).await?);

@@ -100,7 +100,7 @@ pub(crate) async fn make(restore: &PgRestore, like: &ScratchLike) -> Result<PgSc
             Err(err) => return Err(err),
         }
     }
-    let (database, version) = restore.temporary().await?;
+    let (database, version) = restore.temporary(like).await?;
     let place = ScratchPlace::database(version);
     Ok(PgScratch { made: Made::Database(restore.at(database.name()), database), place })
 }

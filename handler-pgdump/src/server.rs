@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backup_core::{ByteStream, Error, ErrorKind, Result, process::Host};
+use backup_core::{ByteStream, Error, ErrorKind, Result, inventory::qualified_name, process::Host};
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -179,6 +179,21 @@ impl Server {
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(answer: &str) -> Result<T> {
     serde_json::from_str(answer.trim())
         .map_err(|err| Error::new(ErrorKind::Unexpected, "psql's answer cannot be read").with_source(err))
+}
+
+/// The name of a table as an inventory has it, of the bytes of its parts in the encoding of the database, in hex.
+///
+/// By the bytes, as a dump is written in that encoding, and what is read out of it knows no other.
+pub(crate) fn table_name(schema: &str, table: &str) -> Result<String> {
+    let shown = |part: &str| {
+        let bytes = hex::decode(part).map_err(|err| {
+            Error::new(ErrorKind::Unexpected, "psql's answer cannot be read").with_source(err)
+        })?;
+        Ok::<_, Error>(
+            String::from_utf8(bytes).unwrap_or_else(|err| err.as_bytes().escape_ascii().to_string()),
+        )
+    };
+    Ok(qualified_name([shown(schema)?.as_str(), shown(table)?.as_str()]))
 }
 
 /// A name as SQL writes it.

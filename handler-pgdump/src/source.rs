@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use backup_core::{
-    ByteStream, Error, ErrorKind, Inventory, Result, TableInventory, inventory::qualified_name, process::Tool,
-};
+use backup_core::{ByteStream, Error, ErrorKind, Inventory, Result, TableInventory, process::Tool};
 use bytes::BytesMut;
 use futures::StreamExt;
 use tokio::task::JoinHandle;
 
-use crate::{Version, error::panicked, server::Server};
+use crate::{
+    Version,
+    error::panicked,
+    server::{Server, table_name},
+};
 
 mod pattern;
 mod scope;
@@ -218,7 +220,7 @@ impl Counted {
         }
         let (schema, table, rows, high, low): Row =
             serde_json::from_str(line).map_err(|err| unreadable().with_source(err))?;
-        let mut table = TableInventory::new(qualified_name([schema.as_str(), table.as_str()]), rows, 0);
+        let mut table = TableInventory::new(table_name(&schema, &table)?, rows, 0);
         if let (Some(high), Some(low)) = (high, low) {
             let [high, low] = [high.parse::<u64>(), low.parse::<u64>()];
             let high = high.map_err(|err| unreadable().with_source(err))?;

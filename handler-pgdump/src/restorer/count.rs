@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use backup_core::{Error, ErrorKind, Inventory, Result, TableInventory, inventory::qualified_name};
+use backup_core::{Error, ErrorKind, Inventory, Result, TableInventory};
 
 use super::select::split;
-use crate::server::{Server, quote_literal};
+use crate::server::{Server, quote_literal, table_name};
 
 /// The longest that counting all tables may take.
 const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -16,14 +16,18 @@ const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// the rows of a foreign table are elsewhere, and a table of an extension counts only where the extension asks
 /// for its rows to be dumped, and only those.
 const COUNT: &str = r"
-SELECT CASE WHEN c.relkind = 'f' THEN format('SELECT json_build_array(%L::text, %L::text, 0)', n.nspname, c.relname)
+SELECT CASE WHEN c.relkind = 'f' THEN format('SELECT json_build_array(%L::text, %L::text, 0)', 
+    x.schema_bytes, x.table_bytes)
   ELSE format('SELECT json_build_array(%L::text, %L::text, count(*)) FROM ONLY %I.%I %s',
-    n.nspname, c.relname, n.nspname, c.relname, x.condition) END
+    x.schema_bytes, x.table_bytes, n.nspname, c.relname, e.condition) END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (SELECT encode(convert_to(n.nspname::text, getdatabaseencoding()), 'hex') AS schema_bytes,
+  encode(convert_to(c.relname::text, getdatabaseencoding()), 'hex') AS table_bytes) x
 LEFT JOIN LATERAL (SELECT extcondition[array_position(extconfig, c.oid)] AS condition
-  FROM pg_extension WHERE c.oid = ANY (extconfig)) x ON true
-WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND (x.condition IS NOT NULL OR NOT EXISTS (SELECT FROM pg_depend d
+  FROM pg_extension WHERE c.oid = ANY (extconfig)) e ON true
+WHERE c.relkind IN ('r', 'p', 'f')
+  AND (e.condition IS NOT NULL OR (n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'))
+  AND (e.condition IS NOT NULL OR NOT EXISTS (SELECT FROM pg_depend d
     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
 ";
 
@@ -57,8 +61,7 @@ async fn count(server: &Server, condition: &str) -> Result<Inventory> {
         let (schema, table, rows): (String, String, u64) = serde_json::from_str(line).map_err(|err| {
             Error::new(ErrorKind::Unexpected, "psql's answer cannot be read").with_source(err)
         })?;
-        let name = qualified_name([schema.as_str(), table.as_str()]);
-        Ok(TableInventory::new(name, rows, 0))
+        Ok(TableInventory::new(table_name(&schema, &table)?, rows, 0))
     });
     Ok(Inventory::new(tables.collect::<Result<_>>()?))
 }

@@ -41,17 +41,19 @@ pub(super) async fn maintenance(server: &Server) -> Result<(Server, Facts)> {
     })
 }
 
-/// Makes an empty database named after `name`, with the encoding, locale and settings of `like` where that is given.
+/// Makes an empty database named after `name`, with the encoding, locale and settings of `like` where that is given;
+/// `clauses` asks for what else is to be said of it.
 pub(super) async fn create(
     maintenance: &Server,
     name: &str,
     purpose: &str,
     like: Option<&str>,
+    clauses: Option<String>,
 ) -> Result<TemporaryDatabase> {
     let new = name_beside(name, purpose)?;
     let mut sql = format!("CREATE DATABASE {} TEMPLATE template0", quote_identifier(&new));
-    if let Some(like) = like {
-        sql.push_str(&maintenance.ask(&like_clauses(like), QUESTION_LIMIT).await?);
+    for clauses in like.map(like_clauses).into_iter().chain(clauses) {
+        sql.push_str(&maintenance.ask(&clauses, QUESTION_LIMIT).await?);
     }
     sql.push_str(";\n");
     // Armed before it is made: a call that is dropped meanwhile leaves nothing either.
@@ -102,6 +104,16 @@ fn like_clauses(like: &str) -> String {
   || CASE WHEN datconnlimit < 0 THEN '' ELSE format(' CONNECTION LIMIT %s', datconnlimit) END
 FROM (SELECT *, row_to_json(pg_database)::jsonb AS d FROM pg_database) x WHERE datname = {};",
         quote_literal(like)
+    )
+}
+
+/// The encoding as a clause of `CREATE DATABASE`; the locale stays where the server's own has that encoding.
+pub(super) fn in_encoding(encoding: &str) -> String {
+    let encoding = quote_literal(encoding);
+    // The locale that goes with every encoding.
+    format!(
+        "SELECT format(' ENCODING %L LC_COLLATE ''C'' LC_CTYPE ''C''', {encoding}::text) FROM pg_database \
+         WHERE datname = 'template0' AND pg_encoding_to_char(encoding) <> {encoding};"
     )
 }
 

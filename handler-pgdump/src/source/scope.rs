@@ -166,14 +166,15 @@ const IS_VISIBLE: &str = "c.oid IN (SELECT unnest(string_to_array(:'visible', ',
 /// change their places. The subquery is a fence, so that each row is made into a text once.
 const TABLES: &str = r#"
 SELECT CASE WHEN NOT t.has_rows THEN
-  format('SELECT json_build_array(%L::text, %L::text, 0, NULL, NULL)', t.nspname, t.relname)
+  format('SELECT json_build_array(%L::text, %L::text, 0, NULL, NULL)', t.schema_bytes, t.table_bytes)
 ELSE format('SELECT json_build_array(%L::text, %L::text, count(*), '
   'mod(mod(coalesce(sum(hashtextextended(t, 0)), 0), 18446744073709551616) + 18446744073709551616, 18446744073709551616)::text, '
   'mod(mod(coalesce(sum(hashtextextended(t, 1)), 0), 18446744073709551616) + 18446744073709551616, 18446744073709551616)::text) '
   'FROM (SELECT ROW(%s)::text COLLATE "C" AS t FROM ONLY %I.%I %s OFFSET 0) AS r',
-  t.nspname, t.relname, t.columns, t.nspname, t.relname, t.condition) END
+  t.schema_bytes, t.table_bytes, t.columns, t.nspname, t.relname, t.condition) END
 FROM (
-  SELECT n.nspname, c.relname, x.condition, c.relkind = 'r' AND :rows AS has_rows, x.condition IS NULL AS is_defined,
+  SELECT n.nspname, c.relname, encode(convert_to(n.nspname::text, getdatabaseencoding()), 'hex') AS schema_bytes,
+    encode(convert_to(c.relname::text, getdatabaseencoding()), 'hex') AS table_bytes, x.condition, c.relkind = 'r' AND :rows AS has_rows, x.condition IS NULL AS is_defined,
     (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE "C") FROM pg_attribute a
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         AND coalesce(to_jsonb(a) ->> 'attgenerated', '') = '') AS columns

@@ -198,6 +198,36 @@ async fn only_the_rows_of_the_dump_are_counted() {
 }
 
 #[tokio::test]
+async fn databases_in_other_encodings_are_counted_and_proven_too() {
+    let server = Server::shared().await;
+    for (encoding, form) in [("LATIN1", "sql-latin1:"), ("SQL_ASCII", "sql-sql_ascii:")] {
+        let name = format!("in_{}", encoding.to_lowercase());
+        server.sql(
+            "postgres",
+            &format!(
+                "CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+            ),
+        );
+        server.sql(
+            &name,
+            "CREATE TABLE \"straße\" (\"größe\" text); INSERT INTO \"straße\" VALUES ('ü'), ('ß')",
+        );
+        for format in [Format::Plain, Format::Custom] {
+            let dump = server.dump(&name).format(format).source_checksums();
+            let pipeline = Pipeline::new(dump, MemoryStore::new())
+                .with_rehearsal(Rehearsal::new(rehearsing(&server, &name)));
+            let made = pipeline.backup(BackupRequest::new()).await.unwrap();
+            let recorded = made.manifest.inventory.unwrap();
+            assert_eq!(recorded.rows(), 2);
+            let sum = recorded.tables[0].source_checksum.as_deref().unwrap();
+            assert!(sum.starts_with(form), "{recorded:?}");
+            let report = pipeline.verify(&made.backup, Level::Equal).await.unwrap();
+            assert_eq!(report.evidence.findings, [""; 0], "{encoding} {format:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_pg_dump_loses_is_no_backup() {
     let server = Server::shared().await;
     server.fill("losing", 20);
