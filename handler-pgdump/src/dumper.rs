@@ -221,9 +221,8 @@ impl PgDump {
     ///
     /// One more connection, and each row read and hashed once more by one process of the server: about as much of its
     /// processor time as the dump itself takes, so that a dump into nowhere took twice as long in our measurements, on
-    /// two cores, with narrow rows and with wide ones. The
-    /// snapshot is held until dump and sums are done, so that vacuum keeps dead rows for as long as the slower
-    /// of the two takes. The user needs no right that the dump does not need. A table that is truncated, rewritten or
+    /// two cores, with narrow rows and with wide ones. The snapshot is held until dump and sums are done, so that vacuum
+    /// keeps dead rows for as long as the slower of the two takes. The user needs no right that the dump does not need. A table that is truncated, rewritten or
     /// dropped between the snapshot and the moment when `pg_dump` locks it fails the dump.
     ///
     /// # What is not seen

@@ -61,45 +61,32 @@ impl PgDump {
 
 /// The body, which ends cleanly only after everything was counted; whichever side fails first ends both.
 pub(super) fn joined(body: ByteStream, look: Look, counted: Outcome<Inventory>) -> ByteStream {
-    let state = (body, look, counted, Next::Either);
-    ByteStream::new(futures::stream::try_unfold(
-        state,
-        |(mut body, mut look, counted, mut next)| async move {
-            loop {
-                match next {
-                    Next::Either => tokio::select! {
-                        // First, as it may be why the other fails.
-                        biased;
-                        inventory = look.counted() => {
-                            counted.set(inventory?);
-                            next = Next::Body;
-                        }
-                        chunk = body.next() => match chunk {
-                            Some(Ok(chunk)) => return Ok(Some((chunk, (body, look, counted, next)))),
-                            Some(Err(err)) => return Err(cause(err, &mut look).await),
-                            None => next = Next::Count,
-                        },
-                    },
-                    Next::Body => match body.next().await {
-                        Some(chunk) => return Ok(Some((chunk?, (body, look, counted, next)))),
-                        None => return Ok(None),
-                    },
-                    Next::Count => {
-                        counted.set(look.counted().await?);
-                        return Ok(None);
-                    }
+    let state = (body, look, None);
+    ByteStream::new(futures::stream::try_unfold(state, move |(mut body, mut look, mut inventory)| {
+        let counted = counted.clone();
+        async move {
+            let next = loop {
+                tokio::select! {
+                    // The session first, as it may be why the dump fails.
+                    biased;
+                    done = look.counted(), if inventory.is_none() => inventory = Some(done?),
+                    next = body.next() => break next,
+                }
+            };
+            match next {
+                Some(Ok(chunk)) => Ok(Some((chunk, (body, look, inventory)))),
+                Some(Err(err)) => Err(cause(err, &mut look).await),
+                None => {
+                    let inventory = match inventory {
+                        Some(inventory) => inventory,
+                        None => look.counted().await?,
+                    };
+                    counted.set(inventory);
+                    Ok(None)
                 }
             }
-        },
-    ))
-}
-
-/// What is still to come.
-#[derive(Clone, Copy)]
-enum Next {
-    Either,
-    Body,
-    Count,
+        }
+    }))
 }
 
 /// A snapshot that is not there is the fault of the session that held it, where that has failed.

@@ -174,7 +174,8 @@ ELSE format('SELECT json_build_array(%L::text, %L::text, count(*), '
   t.schema_bytes, t.table_bytes, t.columns, t.nspname, t.relname, t.condition) END
 FROM (
   SELECT n.nspname, c.relname, encode(convert_to(n.nspname::text, getdatabaseencoding()), 'hex') AS schema_bytes,
-    encode(convert_to(c.relname::text, getdatabaseencoding()), 'hex') AS table_bytes, x.condition, c.relkind = 'r' AND :rows AS has_rows, x.condition IS NULL AS is_defined,
+    encode(convert_to(c.relname::text, getdatabaseencoding()), 'hex') AS table_bytes,
+    x.condition, c.relkind = 'r' AND :rows AS has_rows, x.condition IS NULL AS is_defined,
     (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE "C") FROM pg_attribute a
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         AND coalesce(to_jsonb(a) ->> 'attgenerated', '') = '') AS columns
