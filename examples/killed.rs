@@ -142,3 +142,52 @@ async fn a_disk_that_fills_up_in_mid_backup_is_named_and_left_clean() {
     let left: Vec<_> = messages.lines().filter(|line| line.starts_with(&stored)).collect();
     assert!(left.is_empty(), "nothing is left: {left:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_killed_at_any_moment_leaves_the_old_database_or_the_new_one_and_its_safety_backup() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("backups");
+    let created = json(&create(&server, &store).output().unwrap());
+    let id = created["result"]["backup"]["id"].as_str().unwrap();
+    server.create_database("kept").await;
+    server.psql("kept", "create table old as select 42 as a").await;
+    let holds = "select string_agg(tablename, ' ' order by 1) from pg_tables where schemaname = 'public'";
+    let (mut old, mut new) = (0, 0);
+    for delay in (200..3000).step_by(400) {
+        let mut restore = example("backup");
+        restore.args(["--json", "restore", id, "--replace", "--confirm", "--store"]).arg(&store);
+        restore.env("BACKUP_TARGET_URL", server.url("kept")).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = restore.spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        match server.psql("kept", holds).await.as_str() {
+            "old" => old += 1,
+            "orders" => {
+                assert_eq!(server.psql("kept", "select count(*) from orders").await, "30000");
+                new += 1;
+                break;
+            }
+            other => panic!("after {delay} ms it holds {other}"),
+        }
+        // What is left says in its name that it is no whole database.
+        let others = "select count(*) from pg_database where datname like 'kept%' and datname !~ '^kept(_restoring_.*|_replaced_.*)?$'";
+        assert_eq!(server.psql("postgres", others).await, "0");
+    }
+    assert!(old > 0, "{old} old, {new} new");
+
+    // The next one goes on, and what was there before is listed and proven.
+    let replace = ["restore", id, "--replace", "--confirm"];
+    let done = testing::run(&replace, &store, Some(&server.url("kept")));
+    let safety = done["result"]["safety_backup"]["id"].as_str().unwrap();
+    let listed = testing::run(&["list"], &store, None);
+    let kinds = listed["result"]["backups"].as_array().unwrap().iter();
+    assert!(
+        kinds.clone().any(|entry| {
+            entry["manifest"]["id"] == *safety && entry["manifest"]["kind"] == "pre-rollback"
+        })
+    );
+    let verified = testing::run(&["verify", safety], &store, None);
+    assert_eq!(verified["result"]["evidence"]["result"], "passed");
+}

@@ -22,6 +22,9 @@ pub use unknown::unknown_table;
 ///   ([`TargetNotEmpty`](crate::ErrorKind::TargetNotEmpty)), before the first byte is read.
 /// - A body that ends in an error is never committed as far as the engine can undo it: a plain dump runs in
 ///   one transaction, a replaced database is built beside the old one.
+/// - A restore that fails, or whose tool, server or process is killed, leaves the target as it was, or a new one in its
+///   place that is whole; what is left of it besides says by a name (`…_restoring_…`, `…_replaced_…`) or a mark that it is
+///   no whole database. The implementer's documentation says which.
 /// - Says how many rows each table got, and what the tool warned of.
 /// - `probe` changes nothing.
 /// - No secret is in argv, an error or `Debug`.
