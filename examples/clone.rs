@@ -65,12 +65,15 @@ async fn tour() -> Result<()> {
     let folder = tempfile::Builder::new().prefix("clone-").tempdir()?;
     let source = folder.path().join("shop.sqlite");
     shop::make(&source).await?;
-    let pipeline =
-        Pipeline::new(SqliteDump::new(&source), LocalStore::open(folder.path().join("backups")).await?);
+    let pipeline = Pipeline::new(
+        SqliteDump::new(&source).with_checksums(),
+        LocalStore::open(folder.path().join("backups")).await?,
+    );
     let backup = pipeline.backup(BackupRequest::new()).await?.backup;
     shop::change(&source, "delete from orders where id > 100; update products set price_cents = 0").await?;
     let clone = restored(&pipeline, &backup, &format!("sqlite:{}", source.display())).await?;
-    let (before, after) = (SqliteDump::new(clone.location), SqliteDump::new(&source));
+    let (before, after) =
+        (SqliteDump::new(clone.location).with_checksums(), SqliteDump::new(&source).with_checksums());
     let difference = pipeline.diff(&DiffSide::database(before), &DiffSide::database(after)).await?;
     print(&format!("from the clone to what the database has become:\n{difference}"))
 }

@@ -77,8 +77,10 @@ async fn tour() -> Result<Diff> {
     let folder = tempfile::Builder::new().prefix("diff-").tempdir()?;
     let source = folder.path().join("shop.sqlite");
     shop::make(&source).await?;
-    let pipeline =
-        Pipeline::new(SqliteDump::new(&source), LocalStore::open(folder.path().join("backups")).await?);
+    let pipeline = Pipeline::new(
+        SqliteDump::new(&source).with_checksums(),
+        LocalStore::open(folder.path().join("backups")).await?,
+    );
     let before = pipeline.backup(BackupRequest::new()).await?.backup;
     shop::change(
         &source,
@@ -87,7 +89,7 @@ async fn tour() -> Result<Diff> {
     )
     .await?;
     print(&format!("from {before} to the live database:"))?;
-    pipeline.diff(&(&before).into(), &DiffSide::database(SqliteDump::new(&source))).await
+    pipeline.diff(&(&before).into(), &DiffSide::database(SqliteDump::new(&source).with_checksums())).await
 }
 
 async fn own_backups(store: PathBuf, from: &str, cli: &Cli) -> Result<Diff> {

@@ -59,14 +59,14 @@ async fn main() -> ExitCode {
     };
     let result = match database::named(cli.database.as_deref(), cli.store.as_deref()) {
         Ok(Some((url, store))) => own_backups(url, store, &cli).await,
-        Ok(None) => tour().await,
+        Ok(None) => tour(&cli).await,
         Err(err) => Err(err),
     };
     result.map_or_else(|err| Style::Text.error("drill", &err), |()| ExitCode::SUCCESS)
 }
 
 /// The tour with a database made for it.
-async fn tour() -> Result<()> {
+async fn tour(cli: &Cli) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("restore-drill-").tempdir()?;
     let source = folder.path().join("shop.sqlite");
     shop::make(&source).await?;
@@ -76,18 +76,20 @@ async fn tour() -> Result<()> {
             "select count(*) = 0 from orders where customer_id not in (select id from customers)",
         ))
         .with_assertion(Assertion::between("orders", "select count(*) from orders", 1.0, 1_000_000.0));
-    let pipeline =
-        Pipeline::new(SqliteDump::new(&source), LocalStore::open(folder.path().join("backups")).await?)
-            .with_environment("drill")
-            .with_rehearsal(rehearsal);
+    let pipeline = Pipeline::new(
+        SqliteDump::new(&source).with_checksums(),
+        LocalStore::open(folder.path().join("backups")).await?,
+    )
+    .with_environment("drill")
+    .with_rehearsal(rehearsal);
     for label in ["first", "second"] {
         let report = pipeline.backup(BackupRequest::new().with_label(label)).await?;
         print(&format!("made    {}", report.backup))?;
     }
     for _ in 0..2 {
-        told(pipeline.drill(&DrillRequest::new(Level::Restored)).await?)?;
+        told(pipeline.drill(&DrillRequest::new(cli.level)).await?)?;
     }
-    figures(&pipeline, &Filter::all(), Level::Restored).await
+    figures(&pipeline, &Filter::all(), cli.level).await
 }
 
 /// The backups of one's own database.

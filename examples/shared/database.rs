@@ -38,7 +38,7 @@ pub fn dumper(url: &str, format: Option<&str>, host: Host) -> Result<Arc<dyn Dum
         Database::MySql(url) => Arc::new(MysqlDump::from_url(url)?.over(host)),
         Database::Sqlite(path) => {
             local_only(&host)?;
-            Arc::new(SqliteDump::new(path))
+            Arc::new(SqliteDump::new(path).with_checksums())
         }
     })
 }
