@@ -89,7 +89,15 @@ fn processes_in(folder: &Path) -> Vec<i32> {
 }
 
 fn rehearsals(folder: &Folder) -> PgRestore {
-    PgRestore::rehearsals().staging(folder.path())
+    held_in(folder.path())
+}
+
+fn held_in(folder: impl Into<PathBuf>) -> PgRestore {
+    let restore = PgRestore::rehearsals().staging(folder);
+    match std::env::var_os("BACKUP_TEST_PG_BIN") {
+        Some(programs) => restore.server_dir(&programs).client_dir(programs),
+        None => restore,
+    }
 }
 
 async fn scratch(restore: &PgRestore) -> Box<dyn Scratch> {
@@ -220,7 +228,7 @@ async fn a_start_that_is_dropped_leaves_nothing_whenever_that_is() {
 #[ignore = "started by another test"]
 async fn holds_a_server_until_it_is_killed() {
     let folder = std::env::var_os("BACKUP_TEST_HELD").expect("started by another test");
-    let _held = scratch(&PgRestore::rehearsals().staging(folder)).await;
+    let _held = scratch(&held_in(folder)).await;
     println!("held");
     tokio::time::sleep(Duration::from_secs(60)).await;
 }
