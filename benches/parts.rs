@@ -160,6 +160,10 @@ fn encode(compressor: &dyn Compressor, pieces: &[Bytes], with_boundaries: bool) 
             self.0 += chunk.len() as u64;
             Ok(())
         }
+
+        fn boundary(&mut self) -> Result<()> {
+            Ok(())
+        }
     }
     let (mut encoder, mut output) = (compressor.encoder().unwrap(), Count(0));
     let started = Instant::now();
@@ -181,7 +185,7 @@ async fn main() {
     let rounds = setting("BACKUP_BENCH_ROUNDS", 3);
     let text = Bytes::from(dump(megabytes * 1_000_000));
     // Never less than the pipeline puts into a frame.
-    let piece = (text.len() / TABLES).max(8 << 20);
+    let piece = (text.len() / TABLES).max(usize::try_from(setting("BACKUP_BENCH_FRAME", 2 << 20)).unwrap());
     let pieces: Vec<_> =
         (0..text.len()).step_by(piece).map(|at| text.slice(at..(at + piece).min(text.len()))).collect();
     println!("| compression | frames | seconds without | with | × | bytes × |\n|---|---|---|---|---|---|");

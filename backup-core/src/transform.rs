@@ -31,6 +31,9 @@ pub trait Transform: Send {
 
     /// What was taken so far is put to its end, and what comes is independent of it.
     ///
+    /// It calls [`Output::boundary`] once, behind all that was taken before: an encoder on several threads may do so later,
+    /// but in the order of its calls, and before `finish` returns.
+    ///
     /// An encoder of a format with frames ends its frame; whole and cut there, its output decodes all the same. A decoder
     /// fails with [`Corrupt`](crate::ErrorKind::Corrupt) unless its input so far ends with a frame. Where a format has no
     /// frames, as of no compression, it only puts what it holds.
@@ -50,12 +53,19 @@ pub trait Output {
     ///
     /// A stage behind this one failed, or nobody reads any more: the transform stops and returns the error.
     fn put(&mut self, chunk: Bytes) -> Result<()>;
+
+    /// What was put so far is what was taken before a [boundary](Transform::boundary).
+    fn boundary(&mut self) -> Result<()>;
 }
 
 /// Collects everything without a bound, for tests and for small things.
 impl Output for BytesMut {
     fn put(&mut self, chunk: Bytes) -> Result<()> {
         self.extend_from_slice(&chunk);
+        Ok(())
+    }
+
+    fn boundary(&mut self) -> Result<()> {
         Ok(())
     }
 }
@@ -264,6 +274,11 @@ impl Output for Chain<'_> {
             self.failed.set(true);
         }
         result
+    }
+
+    /// Means nothing to the stages behind.
+    fn boundary(&mut self) -> Result<()> {
+        Ok(())
     }
 }
 

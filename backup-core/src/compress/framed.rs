@@ -25,7 +25,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { frame_bytes: 8 << 20, row_bytes: 4096, tables: 1 << 16 }
+        Self { frame_bytes: 2 << 20, row_bytes: 4096, tables: 1 << 16 }
     }
 }
 
@@ -39,9 +39,10 @@ pub(crate) struct Framed {
     held: Bytes,
     /// What went into the encoder, and what came out of it.
     plain: u64,
-    stored: u64,
+    stored: Stored,
+    /// Where the last frame begins that was asked for.
+    begun: u64,
     open: Option<OpenRows>,
-    frames: Vec<Frame>,
     rows: Vec<RowData>,
     rest: Hasher,
     outcome: Outcome<FrameIndex>,
@@ -71,9 +72,9 @@ impl Framed {
             edges: VecDeque::new(),
             held: Bytes::new(),
             plain: 0,
-            stored: 0,
+            stored: Stored { bytes: 0, frames: vec![Frame::new(0, 0)], asked: VecDeque::new() },
+            begun: 0,
             open: None,
-            frames: vec![Frame::new(0, 0)],
             rows: Vec::new(),
             rest: Hasher::new(Algorithm::for_plain())?,
             outcome: outcome.clone(),
@@ -112,7 +113,7 @@ impl Framed {
             }
         }
         self.plain += bytes.len() as u64;
-        self.encoder.update(bytes, &mut Counting { output, count: &mut self.stored })
+        self.encoder.update(bytes, &mut Counting { output, stored: &mut self.stored })
     }
 
     fn edge(&mut self, kind: EdgeKind, output: &mut dyn Output) -> Result<()> {
@@ -126,10 +127,10 @@ impl Framed {
             (EdgeKind::End(table), Some(open)) => {
                 let is_table = table.is_some();
                 self.rows.push(RowData::new(table, open.start, self.plain));
-                let start = self.frames.last().map_or(0, |frame| frame.plain);
-                if is_table && self.plain - start >= self.limits.frame_bytes {
-                    self.encoder.boundary(&mut Counting { output, count: &mut self.stored })?;
-                    self.frames.push(Frame::new(self.plain, self.stored));
+                if is_table && self.plain - self.begun >= self.limits.frame_bytes {
+                    self.begun = self.plain;
+                    self.stored.asked.push_back(self.plain);
+                    self.encoder.boundary(&mut Counting { output, stored: &mut self.stored })?;
                 }
             }
         }
@@ -153,7 +154,7 @@ impl Transform for Framed {
     fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
         let held = std::mem::take(&mut self.held);
         self.encode(held, output)?;
-        self.encoder.boundary(&mut Counting { output, count: &mut self.stored })
+        self.encoder.boundary(output)
     }
 
     fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
@@ -163,24 +164,39 @@ impl Transform for Framed {
             // Not the end of a dump that an inspector lets pass.
             self.rest.update(&open.few);
         }
-        let Self { encoder, frames, rows, rest, outcome, .. } = *self;
-        encoder.finish(output)?;
+        let Self { encoder, mut stored, rows, rest, outcome, .. } = *self;
+        encoder.finish(&mut Counting { output, stored: &mut stored })?;
         if rows.iter().any(|rows| rows.table.is_some()) {
-            outcome.set(FrameIndex::new(frames, rows, rest.finish()));
+            outcome.set(FrameIndex::new(stored.frames, rows, rest.finish()));
         }
         Ok(())
     }
 }
 
-/// Counts what is put.
+/// What came out of the encoder.
+struct Stored {
+    bytes: u64,
+    frames: Vec<Frame>,
+    /// Boundaries that the encoder was asked for and has not put yet, in the plain dump.
+    asked: VecDeque<u64>,
+}
+
+/// Counts what is put, and notes where frames begin.
 struct Counting<'a> {
     output: &'a mut dyn Output,
-    count: &'a mut u64,
+    stored: &'a mut Stored,
 }
 
 impl Output for Counting<'_> {
     fn put(&mut self, chunk: Bytes) -> Result<()> {
-        *self.count += chunk.len() as u64;
+        self.stored.bytes += chunk.len() as u64;
         self.output.put(chunk)
+    }
+
+    fn boundary(&mut self) -> Result<()> {
+        if let Some(plain) = self.stored.asked.pop_front() {
+            self.stored.frames.push(Frame::new(plain, self.stored.bytes));
+        }
+        Ok(())
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use self::{
@@ -101,6 +103,7 @@ impl Compressor for Gzip {
             pool: OrderedPool::start("gzip", workers, 2 * self.threads + 2)?,
             block: Vec::new(),
             spare: Vec::new(),
+            boundaries: VecDeque::new(),
         }))
     }
 
@@ -130,6 +133,8 @@ struct Encoder {
     /// What comes next into a member.
     block: Vec<u8>,
     spare: Vec<Vec<u8>>,
+    /// How many boundaries stand behind each member in the pool.
+    boundaries: VecDeque<u32>,
 }
 
 impl Encoder {
@@ -139,6 +144,7 @@ impl Encoder {
         }
         let next = self.spare.pop().unwrap_or_default();
         let plain = std::mem::replace(&mut self.block, next);
+        self.boundaries.push_back(0);
         self.pool.submit(Job { plain, position })
     }
 
@@ -148,6 +154,9 @@ impl Encoder {
         block.clear();
         self.spare.push(block);
         output.put(member?)?;
+        for _ in 0..self.boundaries.pop_front().unwrap_or_default() {
+            output.boundary()?;
+        }
         Ok(true)
     }
 }
@@ -171,7 +180,10 @@ impl Transform for Encoder {
         if !self.block.is_empty() {
             self.submit(Position::Inner, output)?;
         }
-        while self.put_oldest(output)? {}
+        match self.boundaries.back_mut() {
+            Some(last) => *last += 1,
+            None => output.boundary()?,
+        }
         Ok(())
     }
 

@@ -37,8 +37,8 @@ impl Transform for Pass {
         output.put(input)
     }
 
-    fn boundary(&mut self, _: &mut dyn Output) -> Result<()> {
-        Ok(())
+    fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
+        output.boundary()
     }
 
     fn finish(self: Box<Self>, _: &mut dyn Output) -> Result<()> {

@@ -122,6 +122,18 @@ struct Encoder {
     pieces: Pieces,
 }
 
+impl Encoder {
+    fn end_frame(&mut self, output: &mut dyn Output) -> Result<()> {
+        loop {
+            let left = self.context.end_stream(&mut behind(self.pieces.room())).map_err(refused)?;
+            if left == 0 {
+                return self.pieces.put(output);
+            }
+            self.pieces.put_if_full(output)?;
+        }
+    }
+}
+
 impl Transform for Encoder {
     fn update(&mut self, input: Bytes, output: &mut dyn Output) -> Result<()> {
         let mut source = InBuffer::around(&input);
@@ -133,17 +145,12 @@ impl Transform for Encoder {
     }
 
     fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
-        loop {
-            let left = self.context.end_stream(&mut behind(self.pieces.room())).map_err(refused)?;
-            if left == 0 {
-                return self.pieces.put(output);
-            }
-            self.pieces.put_if_full(output)?;
-        }
+        self.end_frame(output)?;
+        output.boundary()
     }
 
     fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
-        self.boundary(output)
+        self.end_frame(output)
     }
 }
 
@@ -179,15 +186,22 @@ impl Transform for Decoder {
     }
 
     fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
+        self.end_frame(output)?;
+        output.boundary()
+    }
+
+    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
+        self.end_frame(output)
+    }
+}
+
+impl Decoder {
+    fn end_frame(&mut self, output: &mut dyn Output) -> Result<()> {
         match self.state {
             State::BetweenFrames => self.pieces.put(output),
             State::Empty => Err(Error::new(ErrorKind::Corrupt, "empty where zstd data should be")),
             State::InFrame => Err(Error::new(ErrorKind::Corrupt, "zstd data is cut short")),
         }
-    }
-
-    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
-        self.boundary(output)
     }
 }
 

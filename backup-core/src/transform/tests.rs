@@ -20,8 +20,8 @@ impl Transform for Twice {
         output.put(input.iter().flat_map(|byte| [*byte; 2]).collect())
     }
 
-    fn boundary(&mut self, _: &mut dyn Output) -> Result<()> {
-        Ok(())
+    fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
+        output.boundary()
     }
 
     fn finish(self: Box<Self>, output: &mut dyn Output) -> Result<()> {
@@ -41,8 +41,8 @@ impl<F: FnMut(Bytes, &mut dyn Output) -> Result<()> + Send> Transform for Custom
         self.0(input, output)
     }
 
-    fn boundary(&mut self, _: &mut dyn Output) -> Result<()> {
-        Ok(())
+    fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
+        output.boundary()
     }
 
     fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {

@@ -77,6 +77,20 @@ impl Transform for Decoder {
     }
 
     fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
+        self.end_member(output)?;
+        output.boundary()
+    }
+
+    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
+        if matches!(self.part, Part::Start { .. }) && self.position == Some(Position::Inner) {
+            return Err(corrupt("gzip data is cut short between two members"));
+        }
+        self.end_member(output)
+    }
+}
+
+impl Decoder {
+    fn end_member(&mut self, output: &mut dyn Output) -> Result<()> {
         match self.part {
             Part::Start { members: Members::None } => Err(corrupt("empty where gzip data should be")),
             Part::Start { members: Members::Some } => self.pieces.put(output),
@@ -84,15 +98,6 @@ impl Transform for Decoder {
         }
     }
 
-    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
-        if matches!(self.part, Part::Start { .. }) && self.position == Some(Position::Inner) {
-            return Err(corrupt("gzip data is cut short between two members"));
-        }
-        self.boundary(output)
-    }
-}
-
-impl Decoder {
     /// Inflates until the input is used up or the member's data ends.
     fn inflate(&mut self, input: &mut Bytes, output: &mut dyn Output) -> Result<()> {
         loop {

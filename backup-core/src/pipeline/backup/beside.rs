@@ -42,4 +42,8 @@ impl Output for Taps {
     fn put(&mut self, chunk: Bytes) -> Result<()> {
         self.0.iter_mut().try_for_each(|tap| tap.update(&chunk))
     }
+
+    fn boundary(&mut self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -270,6 +270,10 @@ impl Output for Wanted<'_> {
         }
         Ok(())
     }
+
+    fn boundary(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A tap that fails the stream at its end unless the tables of which the rows were wanted hold what the backup recorded.
