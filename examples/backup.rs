@@ -17,7 +17,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use backup_core::{
     BackupRef, Clock, Entry, Error, ErrorKind, Filter, Kind, Level, Operation, Pipeline, Rehearsal, Result,
-    SystemClock,
+    Selection, SystemClock,
     catalog::{self, Standing},
     compress,
     pipeline::{BackupRequest, Confirmation, Orphans, RestorePlan, RestoreRequest, SpaceCheck},
@@ -363,6 +363,7 @@ async fn restore(args: Restore, style: Style) -> Result<u8> {
     if args.confirm {
         request = request.confirmed();
     }
+    let without_rows = request.selection == Selection::Definitions;
     let work = pipeline.restore(&backup, &*restorer, request);
     let report = interruptible(&pipeline, Operation::Restore, work).await?;
     let mut message = format!(
@@ -370,7 +371,7 @@ async fn restore(args: Restore, style: Style) -> Result<u8> {
         report.target.database,
         count(report.tables, "table"),
         count(report.rows, "row"),
-        database::compared(report.rows_compared),
+        if without_rows { "as asked for" } else { database::compared(report.rows_compared) },
     );
     if let Some(safety) = &report.safety_backup {
         message.push_str(&format!("\n  before   {safety} holds what was there"));

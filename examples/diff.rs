@@ -3,7 +3,7 @@
 //! Without arguments it makes a small SQLite shop in a temporary folder, backs it up, changes it, and shows the difference. With
 //! `--store DIR --from BACKUP` and `--to BACKUP` or `--database URL` it compares your own; nothing is changed or stored.
 //!
-//! Exit codes: 0 compared, 2 failed, 3 refused.
+//! Exit codes: 0 nothing differs, 1 something does or could not be compared, 2 failed, 3 refused.
 
 // The comments on the options are what `--help` prints.
 #![allow(clippy::doc_markdown)]
@@ -24,9 +24,12 @@ use examples::{
 use handler_prisma::sqlite::SqliteDump;
 use storage_local::LocalStore;
 
+const EXIT_CODES: &str =
+    "Exit codes: 0 nothing differs; 1 something does, or could not be compared; 2 failed; 3 refused.";
+
 /// Compare a backup with another one, or with a live database.
 #[derive(Debug, Parser)]
-#[command(name = "diff")]
+#[command(name = "diff", after_help = EXIT_CODES)]
 struct Cli {
     /// The folder with the backups.
     #[arg(long, requires = "from")]
@@ -54,22 +57,34 @@ async fn main() -> ExitCode {
     };
     let style = if cli.json { Style::Json } else { Style::Text };
     let result = match (&cli.store, &cli.from) {
-        (Some(store), Some(from)) => own_backups(store.clone(), from, &cli).await,
+        (Some(store), Some(from)) => {
+            own_backups(store.clone(), from, &cli).await.map(|diff| (diff, Asked::Question))
+        }
         // What the environment says of a database alone asks for nothing.
         _ => match database::named(cli.database.as_deref(), None) {
-            Ok(_) => tour().await,
+            Ok(_) => tour().await.map(|diff| (diff, Asked::Tour)),
             Err(err) => Err(err),
         },
     };
-    let told = result.and_then(|diff| {
-        let text = if diff.is_empty() {
-            format!("{diff}nothing differs")
-        } else {
-            diff.to_string().trim_end().to_owned()
+    let told = result.and_then(|(diff, asked)| {
+        let (end, same) = match (diff.is_empty(), diff.rows_not_compared.is_empty()) {
+            (true, true) => ("nothing differs", true),
+            (true, false) => ("nothing is known to differ", false),
+            _ => ("", false),
         };
-        style.result(output::DONE, "diff", None, &text, &diff)
+        let code = if same || asked == Asked::Tour { output::DONE } else { output::WARNINGS };
+        style.result(code, "diff", None, format!("{diff}{end}").trim_end(), &diff)
     });
     told.map_or_else(|err| style.error("diff", &err), ExitCode::from)
+}
+
+/// Why something is compared.
+#[derive(PartialEq, Eq)]
+enum Asked {
+    /// To show how.
+    Tour,
+    /// To know whether something differs.
+    Question,
 }
 
 /// The tour with a database made for it.

@@ -77,6 +77,10 @@ async fn a_backup_killed_at_any_moment_is_whole_or_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_backup_removes_what_it_stored() {
     let server = server().await;
+    // The backup must take longer than it takes to send a signal.
+    for more in [100_000, 200_000] {
+        server.psql("shop", &format!("insert into orders select id + {more}, token from orders")).await;
+    }
     for signal in ["INT", "TERM", "HUP"] {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("backups");

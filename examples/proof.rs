@@ -50,6 +50,9 @@ async fn a_database_is_backed_up_proven_cloned_and_compared() {
     assert_eq!(server.psql("postgres", count).await.trim(), "1");
 
     server.psql("shop", "update orders set note = 'x' where id = 7").await;
-    let diff = text(&run("diff", &["--from", id], &store, &url));
-    assert_eq!(diff, "~ public.orders: other rows, 1000 as before\n");
+    let diff = run("diff", &["--from", id], &store, &url);
+    assert_eq!(diff.status.code(), Some(1), "{diff:?}");
+    assert_eq!(String::from_utf8_lossy(&diff.stdout), "~ public.orders: other rows, 1000 as before\n");
+    let same = text(&run("diff", &["--from", id, "--to", id], &store, &url));
+    assert_eq!(same, "nothing differs\n");
 }

@@ -112,7 +112,11 @@ async fn own_backups(url: &str, store: &Path, cli: &Cli) -> Result<()> {
 /// Says what was proven, and fails where something was not.
 fn told(report: DrillReport) -> Result<()> {
     for drilled in &report.drilled {
-        let Some(found) = &drilled.report else { continue };
+        let Some(found) = &drilled.report else {
+            let why = drilled.unproven.as_ref().map(ToString::to_string).unwrap_or_default();
+            print(&format!("not looked at: {}: {why}", drilled.backup))?;
+            continue;
+        };
         if let (true, Some(rehearsed)) = (found.evidence.passed(), &found.evidence.rehearsed) {
             print(&format!(
                 "proven  {} at level {}: {} tables, {} rows, restored in {} ms{}",

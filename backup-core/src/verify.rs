@@ -26,9 +26,9 @@ pub enum Level {
     /// SQL dump, neither of PostgreSQL's custom archive.
     Decoded,
     /// They were restored into a throw-away database without an error, which then held the objects of each kind and the
-    /// rows that the dump holds.
+    /// rows that the dump holds; the user's [assertions](Assertion) hold.
     Restored,
-    /// The restored tables have the checksums that their rows had in the dump, and the user's assertions hold.
+    /// The restored tables also have the checksums that their rows had in the dump, and their definitions.
     Equal,
 }
 
@@ -68,6 +68,7 @@ impl FromStr for Level {
         Self::ALL.into_iter().find(|level| level.name() == text).ok_or_else(|| {
             Error::new(ErrorKind::InvalidInput, "no such level of verification")
                 .with_context("level", text.escape_debug())
+                .with_context("levels", Self::ALL.map(Self::name).join(", "))
                 .with_suggestion(format!("choose one of {}", Self::ALL.map(Self::name).join(", ")))
         })
     }

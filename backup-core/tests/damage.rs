@@ -5,7 +5,7 @@ use backup_core::{
     BackupRef, DumperInfo, ErrorKind, Filter, Key, Level, MemoryStore, Pipeline, PutMode, PutOptions,
     Rehearsal, Store, StoreExt, Verdict,
     compress::{self},
-    pipeline::BackupRequest,
+    pipeline::{BackupRequest, RestoreRequest},
     testkit::{
         fake::FakeDumper,
         fake_restorer::FakeRestorer,
@@ -173,4 +173,21 @@ async fn a_store_that_changes_bytes_is_caught_before_the_backup_exists() {
     let err = Pipeline::new(FakeDumper::new(text), faulty).backup(BackupRequest::new()).await.unwrap_err();
     assert_eq!(err.code(), "backup_corrupted");
     assert!(Pipeline::for_store(store).list(&Filter::all()).await.unwrap().entries.is_empty());
+}
+
+#[tokio::test]
+async fn a_dry_run_says_that_the_last_check_failed_until_one_passes() {
+    let store = MemoryStore::new();
+    let (pipeline, backup, key) = stored("zstd", "a", &store).await;
+    let target = FakeRestorer::new(DumperInfo::new("fake", "blob", "blob"));
+    let good = store.get_bytes(&key, LIMIT).await.unwrap();
+    let mut bad = good.to_vec();
+    bad[100] ^= 1;
+    for (bytes, blocked) in [(good.clone(), false), (bad.into(), true), (good, false)] {
+        overwrite(&store, &key, bytes).await;
+        let _found = verdict(&pipeline, &backup, Level::Digest).await;
+        let plan = pipeline.plan_restore(&backup, &target, &RestoreRequest::new()).await.unwrap();
+        let kinds: Vec<ErrorKind> = plan.blockers.iter().map(backup_core::Error::kind).collect();
+        assert_eq!(kinds, if blocked { vec![ErrorKind::Corrupt] } else { vec![] });
+    }
 }

@@ -318,6 +318,12 @@ impl MysqlDump {
     fn moments(&self, facts: &Facts) -> Vec<String> {
         let settings = &self.settings;
         let mut warnings = Vec::new();
+        if facts.unfinished {
+            warnings.push(
+                "the database is what a restore left that was cut off: it is not whole; restore into it again"
+                    .to_owned(),
+            );
+        }
         let dumped = |table: &str| {
             let is = |names: &[String]| names.iter().any(|name| name == table);
             !is(&settings.ignored)

@@ -58,6 +58,8 @@ pub(crate) struct Facts {
     pub(crate) role: String,
     /// What `SHOW GRANTS` says.
     pub(crate) grants: Vec<String>,
+    /// Whether a restore into it was cut off.
+    pub(crate) unfinished: bool,
     /// Tables whose engine has no transactions, with the engine.
     pub(crate) without_transactions: Vec<(String, String)>,
 }
@@ -237,6 +239,7 @@ impl Facts {
                 [kind, others, generated] if kind == "others" => {
                     (facts.objects, facts.generated_columns) = (number(others)?, number(generated)?);
                 }
+                [kind, marks, _] if kind == "unfinished" => facts.unfinished = number(marks)? > 0,
                 [grant] => facts.grants.push(grant.clone()),
                 // Of the greeting.
                 [_, _] => {}
@@ -267,6 +270,8 @@ SELECT 'views', COUNT(*), (SELECT COUNT(*) FROM information_schema.TRIGGERS WHER
 SELECT 'others', (SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE())
   + (SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()),
   (SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COALESCE(GENERATION_EXPRESSION, '') <> '');
+SELECT 'unfinished', COUNT(*), 0 FROM information_schema.TABLES
+  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '_backup_restore_unfinished';
 SELECT 'plain', t.TABLE_NAME, t.ENGINE FROM information_schema.TABLES t
   JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE
   WHERE t.TABLE_SCHEMA = DATABASE() AND COALESCE(e.TRANSACTIONS, 'NO') <> 'YES' AND t.TABLE_TYPE <> 'SEQUENCE'

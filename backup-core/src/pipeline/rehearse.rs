@@ -129,9 +129,7 @@ impl Pipeline {
             }
             (_, None) => return Err(not_comparable("the restored database cannot be looked at")),
         }
-        if level == Level::Equal {
-            ask(rehearsal, scratch, found).await?;
-        }
+        ask(rehearsal, scratch, found).await?;
         found.findings.dedup();
         Ok(())
     }

@@ -35,7 +35,7 @@ impl Rehearsal {
         Self { restorer: Arc::new(restorer), assertions: Vec::new() }
     }
 
-    /// Adds a question whose answer must be as expected for a backup to be [equal](crate::Level::Equal).
+    /// Adds a question whose answer must be as expected for a rehearsal to pass, at both levels that rehearse.
     #[must_use]
     pub fn with_assertion(mut self, assertion: Assertion) -> Self {
         self.assertions.push(assertion);

@@ -223,3 +223,17 @@ async fn a_program_of_another_flavour_is_a_warning_that_names_the_package() {
     let warned = |word: &str| dump.warnings.iter().any(|text| text.contains(word));
     assert!(warned("is not installed") && warned("-client"), "{:?}", dump.warnings);
 }
+
+#[tokio::test]
+async fn what_a_restore_left_that_was_cut_off_is_backed_up_with_a_warning() {
+    let server = Server::shared().await;
+    server.sql("", "CREATE DATABASE cut_off").await;
+    server.sql("cut_off", "CREATE TABLE orders (id int PRIMARY KEY)").await;
+    let warned = || async {
+        let dump = server.dump("cut_off").dump().await.unwrap();
+        dump.warnings.iter().any(|warning| warning.contains("cut off"))
+    };
+    assert!(!warned().await);
+    server.sql("cut_off", "CREATE TABLE _backup_restore_unfinished (token int)").await;
+    assert!(warned().await);
+}

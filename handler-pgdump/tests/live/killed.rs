@@ -43,20 +43,26 @@ fn held_back(dump: &Bytes, killed: oneshot::Receiver<()>) -> ByteStream {
     ByteStream::new(futures::stream::iter(chunks).chain(last))
 }
 
+/// What the server logs when it has started, and when it has recovered.
+const READY: &str = "ready to accept connections";
+
 async fn killed_in_mid_restore(format: Format, victim: &str) {
     let server = Server::start().await;
     server.fill("kill_source", 3000);
     let dump = whole(&server.dump("kill_source").format(format)).await;
-    server.create("kill_empty");
-    server.create("kill_full");
-    server.sql("kill_full", "CREATE TABLE public.old AS SELECT 42 AS a");
-    server.create("kill_chosen");
-    server.sql("kill_chosen", "CREATE TABLE public.lines (old text); INSERT INTO lines VALUES ('old')");
-    for target in ["kill_new", "kill_empty", "kill_full", "kill_chosen"] {
+    // Clients are found by the names of databases: another test has others.
+    let [new, empty, full, chosen] =
+        ["new", "empty", "full", "chosen"].map(|case| format!("{case}_for_dead_{victim}"));
+    server.create(&empty);
+    server.create(&full);
+    server.sql(&full, "CREATE TABLE public.old AS SELECT 42 AS a");
+    server.create(&chosen);
+    server.sql(&chosen, "CREATE TABLE public.lines (old text); INSERT INTO lines VALUES ('old')");
+    for target in [&new, &empty, &full, &chosen].map(String::as_str) {
         let case = format!("{format:?} {victim} {target}");
         let restore = server.restore(target);
         let mut options = options(format).with_on_existing(OnExisting::Replace);
-        if target == "kill_chosen" {
+        if target == chosen {
             if format != Format::Plain {
                 // The script begins once the archive has ended.
                 continue;
@@ -71,6 +77,7 @@ async fn killed_in_mid_restore(format: Format, victim: &str) {
         } else {
             Vec::new()
         };
+        let mut starts = 0;
         let (kill, killed) = oneshot::channel();
         let running = tokio::spawn({
             let (restore, body) = (restore.clone(), held_back(&dump, killed));
@@ -86,14 +93,23 @@ async fn killed_in_mid_restore(format: Format, victim: &str) {
             "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'backup' AND backend_xid IS NOT NULL
                AND datname LIKE '{target}%' OR application_name = 'backup' AND datname LIKE '{target}\\_restoring\\_%'"
         );
-        server.wait_for(&changing, "t").await;
+        while server.sql("postgres", &changing).trim() != "t" {
+            assert!(!running.is_finished(), "{case}: {:?}", running.await.unwrap());
+            assert!(Instant::now() < limit, "{case}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         if victim == "client" {
             for client in clients_of(target) {
                 std::process::Command::new("kill").args(["-9", &client]).status().unwrap();
             }
         } else {
             // The server takes the loss of one of its processes for a crash, and recovers.
-            assert!(server.kill9_backend("backup").await > 0, "{case}");
+            starts = server.log().matches(READY).count();
+            // What was seen may have been a session that has ended since.
+            while server.kill9_backend("backup").await == 0 {
+                assert!(Instant::now() < limit, "{case}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         }
         let _the_body_may_be_gone = kill.send(());
         let ended = tokio::time::timeout(Duration::from_secs(60), running).await;
@@ -105,6 +121,11 @@ async fn killed_in_mid_restore(format: Format, victim: &str) {
             ),
             "{case}: {err:?}"
         );
+        // It may still have to notice, and would end the next restore then.
+        while victim == "server" && server.log().matches(READY).count() <= starts {
+            assert!(Instant::now() < limit, "{case}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         while server.dump("postgres").probe().await.is_err() {
             assert!(Instant::now() < limit, "{case}");
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -383,18 +383,27 @@ async fn the_end_of_either_side_is_an_error_and_the_end_of_the_other() {
     ];
     for format in FORMATS {
         for (name, kill, kind) in kills {
-            let dump = server.dump("either").format(format).source_checksums().dump().await.unwrap();
-            let (mut body, counted) = (dump.body, dump.counted.unwrap());
-            if format == (Format::Directory { jobs: 3 }) {
-                server
-                    .wait_for(&format!("SELECT count(*) > 0 FROM pg_stat_activity WHERE {dumping}"), "t")
-                    .await;
-            } else {
-                body.next().await.unwrap().unwrap();
-            }
-            kill();
-            let err = rest(body).await.expect("the body must not end cleanly");
-            assert_eq!(err.kind(), *kind, "{name} {format:?}: {err:?}");
+            let mut tries = 0;
+            let (err, counted) = loop {
+                let dump = server.dump("either").format(format).source_checksums().dump().await.unwrap();
+                let (mut body, counted) = (dump.body, dump.counted.unwrap());
+                if format == (Format::Directory { jobs: 3 }) {
+                    let begun = format!("SELECT count(*) > 0 FROM pg_stat_activity WHERE {dumping}");
+                    server.wait_for(&begun, "t").await;
+                } else {
+                    body.next().await.unwrap().unwrap();
+                }
+                kill();
+                match rest(body).await {
+                    Some(err) => break (err, counted),
+                    // A dump that was about to end may do so before it is hit.
+                    None => tries += 1,
+                }
+                assert!(tries < 5, "{name} {format:?}: the body ends cleanly");
+            };
+            // A worker that was just starting dies of something else.
+            let of_worker = format == (Format::Directory { jobs: 3 }) && err.kind() == ErrorKind::ToolFailed;
+            assert!(err.kind() == *kind || of_worker, "{name} {format:?}: {err:?}");
             assert!(counted.take().is_none(), "{name}: nothing is said of a dump that failed");
             server.wait_for(&sessions("either"), "0").await;
         }

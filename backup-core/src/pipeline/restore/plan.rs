@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::{RestoreRequest, SafetyBackup, SourceAsTarget};
 use crate::{
-    BackupRef, Entry, Error, ErrorKind, Inventory, Manifest, OnExisting, Restorer, Result, Selected,
+    BackupRef, Entry, Error, ErrorKind, Inventory, Level, Manifest, OnExisting, Restorer, Result, Selected,
     Selection, TargetInfo,
+    catalog::Standing,
     digest::ByteCount,
     pipeline::{Pipeline, SpaceCheck},
     restore::unknown_table,
@@ -64,6 +65,7 @@ impl Pipeline {
         }
         blockers.extend(self.codec(manifest).err());
         blockers.extend(stored::check_present(&*self.store, &manifest.artifact).await.err());
+        blockers.extend(failed_check(entry));
         let mut selected = None;
         if request.selection != Selection::All && blockers.is_empty() {
             match self.select(manifest, restorer, request).await {
@@ -127,6 +129,18 @@ impl Pipeline {
         };
         check.await.map(drop).map_err(super::no_safety_backup)
     }
+}
+
+/// A check of the stored bytes that failed and stands: the restore would find the same.
+fn failed_check(entry: &Entry) -> Option<Error> {
+    let Standing::Failed { level } = entry.standing() else { return None };
+    // A failed rehearsal says nothing of the bytes: who restores all the same may want what there is.
+    level.parse::<Level>().ok().filter(|level| !level.is_rehearsed())?;
+    let err = Error::new(ErrorKind::Corrupt, "the last check of the backup failed")
+        .with_context("backup", entry.manifest.backup_ref())
+        .with_context("level", level)
+        .with_suggestion("restore another backup; where this one was repaired, verify it again first");
+    Some(err)
 }
 
 /// Whether the restore can be planned without, and not be done.

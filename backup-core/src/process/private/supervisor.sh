@@ -48,6 +48,11 @@ finish() {
 
 trap 'finish; exit' HUP INT TERM
 
+# Without them a start would wait for ever, or its cleaning leave everything.
+for tool in cat grep id ls mkdir rm sed sleep tail; do
+    command -v "$tool" >/dev/null || { echo failed; echo "the program $tool is not in PATH"; exit 1; }
+done
+
 cd "$dir" || { echo failed; echo "the user $(id -un) cannot enter the directory"; exit 1; }
 : >log
 cd /
