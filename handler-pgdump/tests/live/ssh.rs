@@ -1,6 +1,9 @@
 //! The client programs on another host: both sides are this machine.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use backup_core::{
     ByteStream, Dumper, ErrorKind, RestoreOptions, Restorer,
@@ -44,7 +47,7 @@ fn all_arguments() -> String {
 #[tokio::test]
 async fn neither_password_nor_statement_is_in_an_argument_on_either_side() {
     let (server, sshd) = (Server::shared().await, PrivateSshd::start().await);
-    server.fill("ssh_secret", 20_000);
+    server.fill("ssh_secret", 100_000);
     let password = server.password().expose().to_owned();
     let host = Host::ssh(sshd.ssh());
     for via in [PasswordVia::Environment, PasswordVia::PassFile] {
@@ -53,17 +56,22 @@ async fn neither_password_nor_statement_is_in_an_argument_on_either_side() {
             server.config("ssh_secret").password_via(via).parameter("keepalives_idle", "77").unwrap();
         let dump = PgDump::new(config).over(host.clone());
         assert!(!format!("{dump:?}").contains(&password));
-        let probing = dump.probe();
+        let probed = AtomicBool::new(false);
+        let probing = async {
+            let found = dump.probe().await;
+            probed.store(true, Ordering::Relaxed);
+            found
+        };
         let watching = async {
             let mut seen = String::new();
-            for _ in 0..20 {
+            while !probed.load(Ordering::Relaxed) {
                 seen.push_str(&all_arguments());
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
             seen
         };
-        let (probed, mut seen) = futures::future::join(probing, watching).await;
-        probed.unwrap();
+        let (found, mut seen) = futures::future::join(probing, watching).await;
+        found.unwrap();
         let mut body = dump.dump().await.unwrap().body;
         body.next().await.unwrap().unwrap();
         seen.push_str(&all_arguments());
