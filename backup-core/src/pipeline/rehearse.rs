@@ -151,7 +151,11 @@ impl Pipeline {
         options.source_version = Some(manifest.source.server_version.clone());
         options.source_encoding.clone_from(&manifest.source.encoding);
         let outcome = scratch.restorer().restore(body, options).await?;
-        Ok((outcome, held.take().flatten()))
+        // Only what was read to its end was compared with the recorded digests.
+        let held = held.take().ok_or_else(|| {
+            Error::new(ErrorKind::Unexpected, "the restorer reported success before the dump had ended")
+        })?;
+        Ok((outcome, held))
     }
 
     fn compare(
