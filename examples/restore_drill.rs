@@ -102,9 +102,6 @@ async fn own_backups(url: &str, store: &Path, cli: &Cli) -> Result<()> {
     let pipeline = Pipeline::for_store(LocalStore::open_existing(store).await?).with_rehearsal(rehearsal);
     let filter = Filter::all().with_database(database);
     let report = pipeline.drill(&DrillRequest::new(cli.level).of(filter.clone()).at_most(cli.count)).await?;
-    if report.drilled.is_empty() {
-        return Err(Error::new(ErrorKind::NotFound, "the store has no backup of this database"));
-    }
     told(report)?;
     figures(&pipeline, &filter, cli.level).await
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Pipeline, VerifyReport};
-use crate::{BackupRef, Entry, Error, ErrorKind, Filter, Level, Note, Operation, Result};
+use crate::{BackupRef, Entry, Error, ErrorKind, Filter, Level, Note, Result};
 
 /// Which backups a drill proves, and how deep.
 ///
@@ -181,7 +181,8 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// Where the backups cannot be listed. What is wrong with a backup is in the report.
+    /// Where the backups cannot be listed; [`NotFound`](ErrorKind::NotFound) where the filter selects none, as a drill
+    /// of nothing proves nothing. What is wrong with a backup is in the report.
     ///
     /// # Cancel safety
     ///
@@ -189,6 +190,11 @@ impl Pipeline {
     pub async fn drill(&self, request: &DrillRequest) -> Result<DrillReport> {
         let started = tokio::time::Instant::now();
         let listing = self.list(&request.filter).await.map_err(|err| err.with_operation("drill"))?;
+        if listing.entries.is_empty() && listing.damaged.is_empty() {
+            return Err(Error::new(ErrorKind::NotFound, "there is no backup to prove")
+                .with_operation("drill")
+                .with_suggestion("look whether the filter names environment and database as the list does"));
+        }
         let mut drilled = Vec::new();
         for backup in request.pick(&listing.entries) {
             let (report, unproven) = match self.verify(&backup, request.level).await {
@@ -196,9 +202,6 @@ impl Pipeline {
                 Err(err) => (None, Some(err)),
             };
             drilled.push(Drilled { backup, report, unproven });
-        }
-        if drilled.is_empty() {
-            tracing::warn!(operation = Operation::Verify.name(), "a drill found no backup to prove");
         }
         Ok(DrillReport {
             level: request.level,
