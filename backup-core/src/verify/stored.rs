@@ -10,7 +10,7 @@ use crate::{
     Result, Stages, Store,
     digest::{ByteCount, Hasher, Outcome, Tap},
     inventory::Inspector,
-    manifest::{Artifact, Plain},
+    manifest::{Artifact, FrameIndex, Plain},
 };
 
 /// What decodes an artifact.
@@ -75,8 +75,7 @@ pub(crate) async fn open_part(
     decoded: ByteCount,
 ) -> Result<ByteStream> {
     let (artifact, plain) = (&manifest.artifact, &manifest.plain);
-    let (Some(index), Some(inventory), None) = (&manifest.frames, &manifest.inventory, &codec.encryptor)
-    else {
+    let Some((index, inventory)) = parts(manifest, codec) else {
         let (body, _) =
             open_plain(&**store, artifact, plain, codec, Inspector::blind(), read, decoded).await?;
         return Ok(body);
@@ -86,6 +85,12 @@ pub(crate) async fn open_part(
     let complete = Complete::new(manifest, inventory, rows);
     let body = part.open(Arc::clone(store), Arc::clone(&codec.compressor), read)?;
     Ok(Stages::new().tap(decoded).tap(complete).run(body))
+}
+
+/// What leads [`open_part`] to the parts of an artifact; `None` where it has to read all.
+pub(crate) fn parts<'a>(manifest: &'a Manifest, codec: &Codec) -> Option<(&'a FrameIndex, &'a Inventory)> {
+    let parts = manifest.frames.as_ref().zip(manifest.inventory.as_ref());
+    parts.filter(|_| codec.encryptor.is_none())
 }
 
 /// Whose rows are read.
