@@ -15,7 +15,7 @@ use std::{
 };
 
 use backup_core::{
-    Assertion, Clock, Error, ErrorKind, Filter, Level, Pipeline, Rehearsal, Result, SystemClock,
+    Assertion, Clock, Filter, Level, Pipeline, Rehearsal, Result, SystemClock,
     catalog::Recovery,
     pipeline::{BackupRequest, DrillReport, DrillRequest},
     process::Host,
