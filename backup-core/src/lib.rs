@@ -13,6 +13,7 @@ pub mod event;
 pub mod inventory;
 mod key;
 pub mod manifest;
+pub mod notify;
 pub mod pipeline;
 pub mod process;
 pub mod restore;
@@ -36,6 +37,7 @@ pub use event::{Event, Observer, Operation, Progress};
 pub use inventory::{Inventory, TableInventory};
 pub use key::{Key, Prefix};
 pub use manifest::{BackupId, BackupRef, Kind, Manifest, SourcePosition};
+pub use notify::{Alert, AlertState, Notifier, Severity};
 pub use pipeline::Pipeline;
 pub use restore::{
     Contents, OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, ScratchLike, ScratchPlace,
