@@ -10,6 +10,7 @@ pub mod dump;
 pub mod encrypt;
 mod error;
 pub mod event;
+pub mod health;
 pub mod inventory;
 mod key;
 pub mod manifest;

@@ -17,6 +17,7 @@ mod claim;
 mod delete;
 mod diff;
 mod drill;
+mod health;
 mod meter;
 mod orphans;
 mod rehearse;
