@@ -250,8 +250,7 @@ impl Check {
             (None, _) => return None,
         };
         let key = format!("{}/health/{}", self.subject(), self.name);
-        let summary = format!("{}: {}", self.subject(), self.message);
-        let mut alert = Alert::new(key, severity, &self.name, summary, at).in_state(state);
+        let mut alert = Alert::new(key, severity, &self.name, &self.message, at).in_state(state);
         alert.details.clone_from(&self.details);
         alert.actions.clone_from(&self.actions);
         Some(alert)

@@ -472,7 +472,7 @@ fn troubles_are_alerts_what_is_well_is_resolved_and_what_is_unknown_is_neither()
     let of = |key: &str| alerts.iter().find(|alert| alert.key == key);
     let failed = of("production/shop/health/failed-backups").unwrap();
     assert_eq!((failed.state, failed.severity), (crate::AlertState::Firing, Severity::Critical));
-    assert_eq!(failed.summary, "production/shop: 1 backup failed a check, the newest among them");
+    assert_eq!(failed.summary, "1 backup failed a check, the newest among them");
     assert_eq!(of("production/shop/health/rows").unwrap().state, crate::AlertState::Resolved);
     assert_eq!(of("store/health/space"), None);
     assert_eq!(of("store/health/orphans").unwrap().severity, Severity::Warning);
