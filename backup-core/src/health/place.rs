@@ -115,15 +115,15 @@ fn damaged(facts: &HealthFacts) -> Check {
 }
 
 fn future_dated(facts: &HealthFacts, now: DateTime<Utc>) -> Check {
-    let ahead: Vec<_> = facts.entries.iter().filter(|entry| is_of_the_future(entry, now)).collect();
+    let ahead = facts.entries.iter().filter(|entry| is_of_the_future(entry, now));
+    let mut ahead: Vec<_> = ahead.map(|entry| entry.manifest.backup_ref()).collect();
+    ahead.sort_unstable();
     let status = if ahead.is_empty() { CheckStatus::Ok } else { CheckStatus::Warning };
     let message = match ahead.len() {
         0 => "no backup is dated in the future".to_owned(),
         number => format!("{} dated in the future", count(number, "backup")),
     };
-    Check::new("future-dated", status, message)
-        .with_list("backup", ahead.iter().map(|entry| entry.manifest.backup_ref()))
-        .with_action(
-            "set the clock of the host that made them, and of this one; they do not count until then",
-        )
+    Check::new("future-dated", status, message).with_list("backup", ahead).with_action(
+        "set the clock of the host that made them, and of this one; they do not count until then",
+    )
 }

@@ -548,11 +548,8 @@ proptest! {
         let mut reversed = entries.clone();
         reversed.reverse();
         let policy = HealthPolicy::new();
-        let mut there = looked_at(&facts(entries), &policy);
-        let mut back = looked_at(&facts(reversed), &policy);
-        for report in [&mut there, &mut back] {
-            report.checks.iter_mut().for_each(|check| check.details.sort());
-        }
+        let there = looked_at(&facts(entries), &policy);
+        let back = looked_at(&facts(reversed), &policy);
         prop_assert_eq!(there, back);
     }
 }

@@ -89,7 +89,9 @@ impl MailServer {
         let parameters = || {
             TlsParameters::new(self.host.clone()).map_err(|err| {
                 refuse("TLS to the mail server cannot be set up")
-                    .with_suggestion("check the name of the host; install the certificates of public authorities")
+                    .with_suggestion(
+                        "check the name of the host; install the certificates of public authorities",
+                    )
                     .with_source(err)
             })
         };
@@ -133,11 +135,7 @@ impl Mail {
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) for a text that is no address, for nobody to send to, and for a way
     /// without encryption that was not asked for.
-    pub fn new<'a>(
-        server: &MailServer,
-        from: &str,
-        to: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self> {
+    pub fn new<'a>(server: &MailServer, from: &str, to: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let to: Vec<_> = to.into_iter().map(address).collect::<Result<_>>()?;
         if to.is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "nobody would get the mails")

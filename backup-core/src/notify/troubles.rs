@@ -227,7 +227,8 @@ impl Trouble {
         }
         let mut due = Vec::new();
         for (route, (served, told)) in routes.iter().zip(&mut self.told).enumerate() {
-            let is_served = alert.severity >= served.least && (served.reach == Reach::All || self.is_escalated);
+            let is_served =
+                alert.severity >= served.least && (served.reach == Reach::All || self.is_escalated);
             let last = *told.last(alert.severity);
             // A clock that was set back must not silence a trouble.
             let is_news = last.is_none_or(|last| (now - last).abs() >= minutes(policy.repeat_after_minutes))
