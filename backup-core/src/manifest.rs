@@ -150,6 +150,13 @@ impl Manifest {
         BackupRef::new(self.environment.clone(), self.database.clone(), self.id.clone())
     }
 
+    /// The bytes of artifact and companions in the store.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        let companions = self.companions.values().map(|companion| companion.artifact.size);
+        companions.fold(self.artifact.size, u64::saturating_add)
+    }
+
     /// Makes sure that artifact and companions lie where [`Layout`] puts those of this backup: a manifest must
     /// never lead to another backup's objects.
     ///

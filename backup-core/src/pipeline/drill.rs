@@ -80,7 +80,7 @@ impl DrillRequest {
         let mut candidates: Vec<&Entry> = entries
             .iter()
             .filter(|entry| {
-                self.filter.selects(&entry.manifest) && !is_pruned(entry) && self.is_of_part(entry)
+                self.filter.selects(&entry.manifest) && !entry.is_being_deleted() && self.is_of_part(entry)
             })
             .collect();
         let age = |entry: &Entry| (Reverse(entry.manifest.created_at), Reverse(entry.manifest.id.clone()));
@@ -113,10 +113,6 @@ impl DrillRequest {
         let (first, _) = digest.as_slice().split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
         u64::from_le_bytes(*first) % u64::from(parts) == u64::from(number - 1)
     }
-}
-
-fn is_pruned(entry: &Entry) -> bool {
-    entry.annotations.iter().any(|annotation| annotation.note.name() == "pruning")
 }
 
 /// What a drill found.
