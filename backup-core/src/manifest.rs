@@ -13,12 +13,15 @@ mod kind;
 mod layout;
 mod object;
 mod position;
+mod template;
 pub use frames::{Frame, FrameIndex, RowData};
 pub use id::{BackupId, BackupRef};
 pub use kind::Kind;
 pub use layout::Layout;
 pub use object::{Artifact, CompanionObject, Encryption, Plain};
 pub use position::SourcePosition;
+pub use template::IdTemplate;
+pub(crate) use template::Named;
 
 /// The version of the manifest's format that this code writes; it reads this and earlier ones.
 pub const SCHEMA_VERSION: u32 = 1;
