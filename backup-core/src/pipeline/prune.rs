@@ -180,7 +180,16 @@ impl Pipeline {
             DeleteReason::BeingDeleted => "a deletion that was cut off".to_owned(),
             reason => format!("retention: {reason}"),
         };
-        self.remove(Operation::Prune, &entry, &why, &mut report.warnings).await?;
+        match self.remove(Operation::Prune, &entry, &why, &mut report.warnings).await {
+            Ok(()) => {}
+            // Another deletion was quicker by a moment; what we wrote since has to go too.
+            Err(err) if err.kind() == ErrorKind::NotFound => {
+                self.remove_remains(&planned.backup).await?;
+                report.spared.push(Spared { backup: planned.backup.clone(), reason: SpareReason::Gone });
+                return Ok(());
+            }
+            Err(err) => return Err(err),
+        }
         report.freed_bytes = report.freed_bytes.saturating_add(planned.bytes);
         report.deleted.push(Pruned {
             backup: planned.backup.clone(),
