@@ -148,7 +148,7 @@ impl Entry {
             .unwrap_or(false)
     }
 
-    /// Whether its deletion has begun, so that parts of it may be gone.
+    /// Whether its deletion was begun: what is left of it is to be deleted too.
     #[must_use]
     pub fn is_being_deleted(&self) -> bool {
         self.annotations.iter().any(|annotation| annotation.note.name() == "pruning")
