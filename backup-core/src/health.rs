@@ -13,6 +13,7 @@ mod fresh;
 mod place;
 mod policy;
 mod proof;
+mod pruned;
 mod report;
 mod runs;
 mod usual;
@@ -56,6 +57,7 @@ pub fn check(facts: &HealthFacts, policy: &HealthPolicy, now: DateTime<Utc>) -> 
         checks.extend(runs::checks(&backups, facts, policy));
         checks.extend(usual::checks(&backups, policy));
         checks.extend(proof::checks(&backups, policy));
+        checks.extend(pruned::check(&backups, &facts.entries, policy));
     }
     if expected.is_empty() {
         checks.push(fresh::nothing_at_all());

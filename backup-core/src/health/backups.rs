@@ -71,11 +71,7 @@ impl<'a> Backups<'a> {
     }
 
     pub(super) fn last_stored_bytes(&self) -> u64 {
-        self.all.first().map_or(0, |entry| {
-            let manifest = &entry.manifest;
-            let companions = manifest.companions.values().map(|companion| companion.artifact.size);
-            companions.fold(manifest.artifact.size, u64::saturating_add)
-        })
+        self.all.first().map_or(0, |entry| entry.manifest.stored_bytes())
     }
 }
 

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::Series;
-use crate::Level;
+use crate::{Level, Retention};
 
 /// What the backups should be like; the default suits a backup a day.
 ///
@@ -64,7 +64,13 @@ pub struct HealthPolicy {
     /// From when on it is critical.
     pub critical_lag_seconds: u64,
     /// What may be lost, and how long it may take to go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<RecoveryTarget>,
+    /// What retention should have deleted; of a [`Pipeline`](crate::Pipeline) its own policy, unless said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+    /// For how long that may still be there.
+    pub retention_grace_hours: u32,
 }
 
 impl Default for HealthPolicy {
@@ -90,6 +96,8 @@ impl Default for HealthPolicy {
             warning_lag_seconds: 60,
             critical_lag_seconds: 300,
             target: None,
+            retention: None,
+            retention_grace_hours: 26,
         }
     }
 }
@@ -119,6 +127,13 @@ impl HealthPolicy {
     #[must_use]
     pub fn with_target(mut self, target: RecoveryTarget) -> Self {
         self.target = Some(target);
+        self
+    }
+
+    /// Says what retention should have deleted.
+    #[must_use]
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        self.retention = Some(retention);
         self
     }
 }

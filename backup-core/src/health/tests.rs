@@ -5,8 +5,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Annotation, BackupId, Error, ErrorKind, Evidence, Inventory, Kind, Level, Note, Severity, TableInventory,
-    Verdict, pipeline::Orphans, store::Space, testkit::sample_manifest, verify::Rehearsed,
+    Annotation, BackupId, Error, ErrorKind, Evidence, Inventory, Kind, Level, Note, Retention, Severity,
+    TableInventory, Verdict, pipeline::Orphans, retention::Period, store::Space, testkit::sample_manifest,
+    verify::Rehearsed,
 };
 
 /// 2026-11-20, 06:00 UTC.
@@ -39,10 +40,9 @@ fn verified(at: DateTime<Utc>, level: Level, result: Verdict, restore_ms: Option
 /// A backup that is that old and was found well when it was made.
 fn good(age: TimeDelta) -> Entry {
     let at = now() - age;
-    Entry::new(
-        sample_manifest("production", "shop", at),
-        vec![verified(at, Level::Digest, Verdict::Passed, None)],
-    )
+    let mut manifest = sample_manifest("production", "shop", at);
+    manifest.expires_at = None;
+    Entry::new(manifest, vec![verified(at, Level::Digest, Verdict::Passed, None)])
 }
 
 /// One a day at 02:00, the newest of them today, all of them restored.
@@ -380,6 +380,47 @@ fn loss_and_outage_are_measured_against_the_target() {
         let report = report(target, restore_ms);
         assert_eq!((found(&report, "rpo").status, found(&report, "rto").status), (rpo, rto), "{report}");
     }
+}
+
+#[test]
+fn what_retention_should_have_deleted_is_told_after_a_while() {
+    let keep_last = |count| Retention::new().keep_last_of(Period::Each, count).with_max_deleted_percent(100);
+    let retention = |count, facts: &HealthFacts| {
+        let report = looked_at(facts, &HealthPolicy::new().with_retention(keep_last(count)));
+        found(&report, "retention").clone()
+    };
+    let mut facts = facts(sound());
+    assert_eq!(retention(40, &facts).status, CheckStatus::Ok);
+    // 26 hours ago, the one of today was not there yet.
+    assert_eq!(retention(39, &facts).status, CheckStatus::Ok);
+    let late = retention(30, &facts);
+    assert_eq!(late.status, CheckStatus::Warning);
+    assert_eq!(late.message, "9 backups should be gone for more than 26 h");
+    // What is held now need not be gone.
+    for entry in &mut facts.entries[31..] {
+        entry.annotations.push(Annotation::new(now(), Note::Held { reason: "audit".to_owned() }));
+    }
+    assert_eq!(retention(30, &facts).status, CheckStatus::Ok);
+    assert_eq!(retention(0, &facts).status, CheckStatus::Unknown);
+    let report = looked_at(&facts, &HealthPolicy::new());
+    assert!(!report.checks.iter().any(|check| check.name == "retention"));
+}
+
+#[test]
+fn a_proof_of_today_is_no_reason_to_have_deleted_anything_yesterday() {
+    let mut facts = facts(sound());
+    facts.entries[0].annotations.clear();
+    let newest_then = &mut facts.entries[2];
+    newest_then.annotations = vec![verified(now(), Level::Equal, Verdict::Passed, None)];
+    for entry in &mut facts.entries[3..] {
+        entry.annotations.clear();
+    }
+    facts.entries.remove(1);
+    let policy = HealthPolicy::new()
+        .with_retention(Retention::new().keep_last_of(Period::Each, 1).with_max_deleted_percent(100));
+    assert_eq!(found(&looked_at(&facts, &policy), "retention").status, CheckStatus::Ok);
+    let report = check(&facts, &policy, now() + hours(26));
+    assert_eq!(found(&report, "retention").status, CheckStatus::Warning);
 }
 
 #[test]

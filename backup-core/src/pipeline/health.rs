@@ -18,7 +18,10 @@ impl Pipeline {
     ///
     /// Cancel-safe.
     pub async fn health(&self, policy: &HealthPolicy) -> Result<HealthReport> {
-        Ok(health::check(&self.health_facts().await?, policy, self.clock.now()))
+        let facts = self.health_facts().await?;
+        let mut policy = policy.clone();
+        policy.retention = policy.retention.or_else(|| self.retention.as_deref().cloned());
+        Ok(health::check(&facts, &policy, self.clock.now()))
     }
 
     /// What is known of the backups and of the store, for a caller that [knows more](HealthFacts) and calls
