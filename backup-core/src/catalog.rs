@@ -19,6 +19,7 @@ mod standing;
 mod store;
 pub use annotation::{Annotation, Note};
 pub use find::find;
+pub(crate) use find::find_selected;
 pub use json::JsonCatalog;
 pub use recovery::Recovery;
 pub use standing::Standing;

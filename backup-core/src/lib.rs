@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod notify;
 pub mod pipeline;
 pub mod process;
+pub mod protocol;
 pub mod restore;
 pub mod retention;
 mod secret;

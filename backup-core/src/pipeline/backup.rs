@@ -45,12 +45,10 @@ impl Pipeline {
     /// Cancel-safe: a dropped call ends the tool, leaves no backup, and removes what was stored, on a task of
     /// its own. Once the manifest is being written, the commit goes on by itself.
     pub async fn backup(&self, request: BackupRequest) -> Result<BackupReport> {
-        let Some(dumper) = &self.dumper else {
-            let err = Error::new(ErrorKind::InvalidInput, "the pipeline has no database to back up")
-                .with_suggestion("make it by Pipeline::new, with a dumper");
-            return self.ended(Operation::Backup, None, Err(err));
-        };
-        self.backup_from(dumper, request).await
+        match self.own_dumper() {
+            Ok(dumper) => self.backup_from(dumper, request).await,
+            Err(err) => self.ended(Operation::Backup, None, Err(err)),
+        }
     }
 
     /// [`backup`](Self::backup) of another database than the pipeline's own.
