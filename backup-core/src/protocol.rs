@@ -14,9 +14,10 @@
 //! Its answer has the `status` `ok`, `warning`, `refused` (nothing was done) or `error`:
 //!
 //! ```json
-//! {"status":"refused","id":"43","operation":"delete-backup","environment":"production",
-//!  "error":"delete-backup: the backup would be deleted, and was not confirmed","code":"not_confirmed",
-//!  "retry_recommended":false,"recovery":{"suggestions":["send \"confirm\": true"]}}
+//! {"status":"refused","id":"43","operation":"prune-backups","environment":"production",
+//!  "error":"prune-backups: 1 of 4 backups would be deleted, and was not confirmed","code":"not_confirmed",
+//!  "retry_recommended":false,"recovery":{"suggestions":["make sure that it is meant, then send \"confirm\": true",
+//!  "\"dry_run\": true names them"]}}
 //! ```
 //!
 //! # Confirmation

@@ -17,5 +17,38 @@ struct Protocol {
 /// It is published as `docs/protocol.schema.json`.
 #[must_use]
 pub fn schema() -> Value {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Protocol>().to_value()
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Protocol>();
+    let mut schema = schema.to_value();
+    plain(&mut schema);
+    schema
+}
+
+/// Turns descriptions from text of rustdoc into plain text.
+fn plain(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if name == "description" => *text = without_links(text),
+                    value => plain(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(plain),
+        _ => {}
+    }
+}
+
+/// `a [word](of a link)` as `a word`.
+fn without_links(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("](") {
+        let (start, word) = before.rsplit_once('[').unwrap_or((before, ""));
+        plain.push_str(start);
+        plain.push_str(word);
+        rest = after.split_once(')').map_or("", |(_, rest)| rest);
+    }
+    plain.push_str(rest);
+    plain
 }

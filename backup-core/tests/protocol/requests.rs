@@ -21,11 +21,7 @@ fn each_golden_request_reads_and_is_written_back_as_it_is() {
         );
     }
     for operation in Request::OPERATIONS {
-        assert_eq!(
-            golden().iter().filter(|sent| sent["operation"] == operation).count() > 1,
-            true,
-            "{operation}"
-        );
+        assert!(golden().iter().filter(|sent| sent["operation"] == operation).count() > 1, "{operation}");
     }
 }
 
@@ -38,10 +34,7 @@ fn a_field_that_an_operation_does_not_have_is_refused_and_named() {
             sent[unknown] = json!("hunter2");
             let err = Request::from_json(sent.to_string().as_bytes()).unwrap_err();
             assert_eq!(err.to_string(), format!("no such field, field: {unknown}"));
-            assert!(
-                err.suggestions()[0].contains("`environment`")
-                    || err.suggestions()[0].contains("environment")
-            );
+            assert!(err.suggestions()[0].contains("id, environment"), "{:?}", err.suggestions());
             assert!(serde_json::from_value::<Request>(sent).is_err());
             sent = good;
         }

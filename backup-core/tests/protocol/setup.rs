@@ -10,38 +10,38 @@ use backup_core::{
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-pub const REQUESTS: &str = include_str!("../golden/protocol-requests.ndjson");
+pub(crate) const REQUESTS: &str = include_str!("../golden/protocol-requests.ndjson");
 
 /// The requests of the golden file.
-pub fn golden() -> Vec<Value> {
+pub(crate) fn golden() -> Vec<Value> {
     REQUESTS.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-pub fn restorer() -> FakeRestorer {
+pub(crate) fn restorer() -> FakeRestorer {
     FakeRestorer::new(DumperInfo::new("fake", "blob", "blob"))
 }
 
-pub fn dumper() -> FakeDumper {
+pub(crate) fn dumper() -> FakeDumper {
     FakeDumper::new("all the rows")
 }
 
-pub struct World<S> {
-    pub service: Service,
-    pub store: S,
-    pub clock: ManualClock,
-    pub production: FakeRestorer,
-    pub staging: FakeRestorer,
+pub(crate) struct World<S> {
+    pub(crate) service: Service,
+    pub(crate) store: S,
+    pub(crate) clock: ManualClock,
+    pub(crate) production: FakeRestorer,
+    pub(crate) staging: FakeRestorer,
 }
 
 impl World<MemoryStore> {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::on(MemoryStore::new())
     }
 }
 
 impl<S: Store + Clone> World<S> {
     /// Production and staging on one store, each with a target `shop`.
-    pub fn on(store: S) -> Self {
+    pub(crate) fn on(store: S) -> Self {
         let clock = ManualClock::at("2026-11-20T02:00:00Z");
         let (production, staging) = (restorer(), restorer());
         let environment = |target: &FakeRestorer| {
@@ -62,12 +62,12 @@ impl<S: Store + Clone> World<S> {
         Self { service, store, clock, production, staging }
     }
 
-    pub async fn send(&self, request: Value) -> Value {
+    pub(crate) async fn send(&self, request: Value) -> Value {
         send(&self.service, request).await
     }
 
     /// Makes a backup a day, and gives their names, the oldest first.
-    pub async fn backups(&self, environment: &str, count: usize) -> Vec<String> {
+    pub(crate) async fn backups(&self, environment: &str, count: usize) -> Vec<String> {
         let mut names = Vec::new();
         for _ in 0..count {
             let made = self.send(json!({ "operation": "create-backup", "environment": environment })).await;
@@ -79,7 +79,7 @@ impl<S: Store + Clone> World<S> {
     }
 
     /// What the store holds, whoever asks.
-    pub async fn listed(&self) -> Vec<BackupRef> {
+    pub(crate) async fn listed(&self) -> Vec<BackupRef> {
         let listing = Pipeline::for_store(self.store.clone()).list(&Filter::all()).await.unwrap();
         assert!(listing.damaged.is_empty(), "{:?}", listing.damaged);
         listing.entries.iter().map(|entry| entry.manifest.backup_ref()).collect()
@@ -87,12 +87,12 @@ impl<S: Store + Clone> World<S> {
 }
 
 /// The one line that answers a request.
-pub async fn send(service: &Service, request: Value) -> Value {
+pub(crate) async fn send(service: &Service, request: Value) -> Value {
     answer(&service.handle_json(request.to_string()).await)
 }
 
 /// An answer as it was written, which keeps the rules that all answers keep.
-pub fn answer(line: &str) -> Value {
+pub(crate) fn answer(line: &str) -> Value {
     assert!(!line.contains('\n'), "{line}");
     let answer: Value = serde_json::from_str(line).unwrap();
     match answer["status"].as_str().unwrap() {
@@ -109,10 +109,10 @@ pub fn answer(line: &str) -> Value {
 }
 
 /// Its status and code.
-pub fn code(answer: &Value) -> (&str, &str) {
+pub(crate) fn code(answer: &Value) -> (&str, &str) {
     (answer["status"].as_str().unwrap(), answer["code"].as_str().unwrap_or_default())
 }
 
-pub fn suggestions(answer: &Value) -> String {
+pub(crate) fn suggestions(answer: &Value) -> String {
     answer["recovery"]["suggestions"].to_string()
 }

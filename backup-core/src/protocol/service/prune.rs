@@ -23,26 +23,22 @@ impl Asked<'_> {
                 "the plan is no longer the one that was agreed to",
             )
             .with_context("field", "plan")
-            .with_context("plan", &planned.plan)
             .with_suggestion("send \"dry_run\": true again, and look at the new plan"));
         }
+        let all = planned.deletions + planned.kept;
+        let change = format!("{} of {all} backups would be deleted", planned.deletions);
         if request.dry_run {
-            let message = format!(
-                "{} of {} backups would be deleted; nothing was",
-                planned.deletions,
-                planned.deletions + planned.kept
-            );
+            let message = format!("{change}; nothing was");
             return Ok(match plan.check_share() {
                 Ok(()) => Answer::done(message, planned),
                 Err(err) => Answer::failed(err, planned),
             });
         }
-        let change = format!("{} backups would be deleted", planned.deletions);
         Confirm::check(request.confirm.as_ref(), Needed::Word(self.name), &change)
             .map_err(|err| err.with_suggestion("\"dry_run\": true names them"))?;
         match pipeline.prune(&plan, Confirmation::Confirmed).await {
             Ok(report) => {
-                let message = format!("{} backups are deleted", report.deleted.len());
+                let message = format!("{} of {all} backups are deleted", report.deleted.len());
                 Ok(Answer::done(message, Pruned::from(&report)).with_warnings(report.warnings))
             }
             Err(err) => match PruneInterrupted::report(&err) {
