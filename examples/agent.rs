@@ -12,6 +12,9 @@
 //! Ctrl-C does not hurry it. Exit codes: 0 every line has its answer (whatever it says), 2 lines could not be read or
 //! answers not be written, 3 a wrong command line.
 
+// The comments on the options are what `--help` prints.
+#![allow(clippy::doc_markdown)]
+
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use backup_core::{

@@ -63,7 +63,7 @@ impl Agent {
     }
 
     /// Sends an operation on production.
-    fn send(&mut self, operation: &str, fields: Value) -> Value {
+    fn send(&mut self, operation: &str, fields: &Value) -> Value {
         let mut request = json!({ "operation": operation, "environment": "production" });
         request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         self.line(request.to_string().as_bytes())
@@ -89,16 +89,16 @@ fn orders(path: &Path) -> u64 {
 #[test]
 fn a_conversation_over_pipes_backs_up_proves_and_restores() {
     let mut agent = Agent::start();
-    let created = agent.send("create-backup", json!({ "kind": "pre-migration", "label": "v2", "id": "1" }));
+    let created = agent.send("create-backup", &json!({ "kind": "pre-migration", "label": "v2", "id": "1" }));
     assert_eq!(
         (code(&created), &created["id"], &created["result"]["rows"]),
         (("ok", ""), &json!("1"), &json!(2)),
         "{created}"
     );
     let backup = created["result"]["backup"].as_str().unwrap().to_owned();
-    let listed = agent.send("list-backups", json!({}));
+    let listed = agent.send("list-backups", &json!({}));
     assert_eq!(listed["result"]["backups"][0]["backup"], json!(backup), "{listed}");
-    let verified = agent.send("verify-backup", json!({ "backup": backup, "level": "restored" }));
+    let verified = agent.send("verify-backup", &json!({ "backup": backup, "level": "restored" }));
     assert_eq!(
         (&verified["result"]["verdict"], &verified["result"]["restored_rows"]),
         (&json!("passed"), &json!(2))
@@ -108,7 +108,7 @@ fn a_conversation_over_pipes_backs_up_proves_and_restores() {
     let mut restore = |fields: Value| {
         let mut all = json!({ "backup": backup, "target": "copy" });
         all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        agent.send("restore-backup", all)
+        agent.send("restore-backup", &all)
     };
     let planned = restore(json!({ "dry_run": true }));
     assert_eq!((code(&planned), &planned["result"]["rows"]), (("ok", ""), &json!(2)), "{planned}");
@@ -129,11 +129,11 @@ fn a_conversation_over_pipes_backs_up_proves_and_restores() {
     let over = restore(json!({ "target": "source", "confirm": "production", "on_existing": "replace" }));
     assert_eq!(code(&over), ("refused", "invalid_input"), "the source needs another word: {over}");
 
-    let pruned = agent.send("prune-backups", json!({ "dry_run": true }));
+    let pruned = agent.send("prune-backups", &json!({ "dry_run": true }));
     assert_eq!((code(&pruned), &pruned["result"]["deletions"]), (("ok", ""), &json!(0)), "{pruned}");
-    let health = agent.send("check-health", json!({}));
+    let health = agent.send("check-health", &json!({}));
     assert!(health["message"].as_str().unwrap().starts_with("BACKUP "), "{health}");
-    let deleted = agent.send("delete-backup", json!({ "backup": backup, "confirm": true }));
+    let deleted = agent.send("delete-backup", &json!({ "backup": backup, "confirm": true }));
     assert_eq!(code(&deleted), ("ok", ""), "{deleted}");
     let (exit, rest, folder) = agent.end();
     assert_eq!((exit, rest.as_str()), (Some(0), ""));
@@ -143,12 +143,12 @@ fn a_conversation_over_pipes_backs_up_proves_and_restores() {
 #[test]
 fn each_line_that_is_no_request_has_an_answer_and_ends_nothing() {
     let mut agent = Agent::start();
-    let unknown = agent.send("check-health", json!({ "deep": true }));
+    let unknown = agent.send("check-health", &json!({ "deep": true }));
     assert_eq!(
         (code(&unknown), &unknown["context"]["field"]),
         (("refused", "invalid_input"), &json!("deep"))
     );
-    let unknown = agent.send("drop-database", json!({ "id": "7" }));
+    let unknown = agent.send("drop-database", &json!({ "id": "7" }));
     assert_eq!((code(&unknown), &unknown["id"]), (("refused", "invalid_input"), &json!("7")));
     let long = vec![b'x'; 3 << 20];
     for (line, said) in [
@@ -162,9 +162,9 @@ fn each_line_that_is_no_request_has_an_answer_and_ends_nothing() {
         assert_eq!(code(&answer), ("refused", "invalid_input"));
         assert!(answer["error"].as_str().unwrap().contains(said), "{answer}");
     }
-    let secret = agent.send("create-backup", json!({ "reason": "postgresql://me:hunter2@host/shop" }));
+    let secret = agent.send("create-backup", &json!({ "reason": "postgresql://me:hunter2@host/shop" }));
     assert!(!secret.to_string().contains("hunter2"), "{secret}");
-    assert_eq!(code(&agent.send("list-backups", json!({}))), ("ok", ""));
+    assert_eq!(code(&agent.send("list-backups", &json!({}))), ("ok", ""));
     let (exit, rest, _folder) = agent.end();
     assert_eq!((exit, rest.as_str()), (Some(0), ""));
 }
@@ -175,7 +175,7 @@ fn a_signal_lets_the_running_request_finish_and_ends_a_waiting_agent() {
     for signal in ["-INT", "-TERM"] {
         // It waits for a line.
         let mut agent = Agent::start();
-        assert_eq!(code(&agent.send("list-backups", json!({}))), ("ok", ""));
+        assert_eq!(code(&agent.send("list-backups", &json!({}))), ("ok", ""));
         let pid = agent.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
         let mut rest = String::new();

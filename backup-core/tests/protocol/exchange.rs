@@ -56,7 +56,7 @@ async fn conversation() -> Vec<String> {
 
 #[tokio::test]
 async fn the_conversation_is_word_by_word_the_golden_one() {
-    let now: String = conversation().await.iter().map(|line| format!("{line}\n")).collect();
+    let now = conversation().await.join("\n") + "\n";
     if std::env::var_os("RENEW_GOLDEN").is_some() {
         return std::fs::write(FILE, &now).unwrap();
     }

@@ -76,7 +76,7 @@ fn what_is_no_request_is_refused_and_says_where() {
         ),
         (&format!(r#"{{{create},"id":7}}"#), "no id of a request", Some("id")),
         (&format!(r#"{{{create},"id":"{}"}}"#, "x".repeat(201)), "no id of a request", Some("id")),
-        (&format!(r#"{{{create},{create}}}"#), "the request is not JSON", None),
+        (&format!("{{{create},{create}}}"), "the request is not JSON", None),
         (&format!(r#"{{{create},"tags":{{"a":"1","a":"2"}}}}"#), "the request is not JSON", None),
         (
             r#"{"operation":"list-backups","environment":"staging","limit":-1}"#,

@@ -90,7 +90,6 @@ fn validate(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     for (word, says) in words {
         let members = || says.as_array().unwrap().iter();
         match word.as_str() {
-            "description" | "title" | "default" | "format" | "$schema" => {}
             "$ref" => validate(root, resolve(root, says), value)?,
             "const" if says != value => return unmet(format!("not {says}")),
             "enum" if !members().any(|one| one == value) => return unmet(format!("not one of {says}")),
@@ -100,7 +99,19 @@ fn validate(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
             "maximum" if value.as_f64().is_some_and(|value| value > says.as_f64().unwrap()) => {
                 return unmet(format!("more than {says}"));
             }
-            "const" | "enum" | "minimum" | "maximum" | "additionalProperties" => {}
+            // Met, looked at below, or only for people.
+            "const"
+            | "enum"
+            | "minimum"
+            | "maximum"
+            | "additionalProperties"
+            | "minItems"
+            | "maxItems"
+            | "description"
+            | "title"
+            | "default"
+            | "format"
+            | "$schema" => {}
             "type" => {
                 let is = |name: &str| match name {
                     "null" => value.is_null(),
@@ -142,9 +153,8 @@ fn validate(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
                     validate(root, one, item)?;
                 }
             }
-            "minItems" | "maxItems" => {}
             "items" => {
-                value.as_array().into_iter().flatten().try_for_each(|item| validate(root, says, item))?
+                value.as_array().into_iter().flatten().try_for_each(|item| validate(root, says, item))?;
             }
             other => panic!("the schema uses {other}, which this validator does not know"),
         }
