@@ -147,6 +147,12 @@ impl Entry {
             })
             .unwrap_or(false)
     }
+
+    /// Whether its deletion was begun: what is left of it is to be deleted too.
+    #[must_use]
+    pub fn is_being_deleted(&self) -> bool {
+        self.annotations.iter().any(|annotation| annotation.note.name() == "pruning")
+    }
 }
 
 /// Which backups to list; what is `None` selects all.

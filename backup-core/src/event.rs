@@ -31,6 +31,8 @@ pub enum Operation {
     Restore,
     /// A backup is deleted.
     Delete,
+    /// A plan of retention is carried out.
+    Prune,
 }
 
 impl Operation {
@@ -42,6 +44,7 @@ impl Operation {
             Self::Verify => "verify",
             Self::Restore => "restore",
             Self::Delete => "delete",
+            Self::Prune => "prune",
         }
     }
 }
@@ -83,6 +86,15 @@ pub enum Event<'a> {
     Committed {
         /// Which backup.
         backup: &'a BackupRef,
+    },
+    /// The backup is gone, with all of its objects.
+    Deleted {
+        /// What was done: [`Operation::Delete`] or [`Operation::Prune`].
+        operation: Operation,
+        /// Which backup.
+        backup: &'a BackupRef,
+        /// How many stored bytes its artifact and companions had.
+        bytes: u64,
     },
     /// Something needs a look, but stops nothing.
     Warning {

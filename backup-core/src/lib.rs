@@ -10,6 +10,7 @@ pub mod dump;
 pub mod encrypt;
 mod error;
 pub mod event;
+pub mod health;
 pub mod inventory;
 mod key;
 pub mod manifest;
@@ -17,6 +18,7 @@ pub mod notify;
 pub mod pipeline;
 pub mod process;
 pub mod restore;
+pub mod retention;
 mod secret;
 pub mod store;
 mod stream;
@@ -43,6 +45,7 @@ pub use restore::{
     Contents, OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, ScratchLike, ScratchPlace,
     Selected, Selection, TargetInfo, clone_name,
 };
+pub use retention::Retention;
 pub use secret::Secret;
 pub use store::{GetOptions, GetResult, MemoryStore, ObjectMeta, PutMode, PutOptions, Store, StoreExt};
 pub use stream::{ByteSender, ByteStream, EndMark, ReaderGone};

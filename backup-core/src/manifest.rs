@@ -13,12 +13,15 @@ mod kind;
 mod layout;
 mod object;
 mod position;
+mod template;
 pub use frames::{Frame, FrameIndex, RowData};
 pub use id::{BackupId, BackupRef};
 pub use kind::Kind;
 pub use layout::Layout;
 pub use object::{Artifact, CompanionObject, Encryption, Plain};
 pub use position::SourcePosition;
+pub use template::IdTemplate;
+pub(crate) use template::Named;
 
 /// The version of the manifest's format that this code writes; it reads this and earlier ones.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -148,6 +151,13 @@ impl Manifest {
     #[must_use]
     pub fn backup_ref(&self) -> BackupRef {
         BackupRef::new(self.environment.clone(), self.database.clone(), self.id.clone())
+    }
+
+    /// The bytes of artifact and companions in the store.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        let companions = self.companions.values().map(|companion| companion.artifact.size);
+        companions.fold(self.artifact.size, u64::saturating_add)
     }
 
     /// Makes sure that artifact and companions lie where [`Layout`] puts those of this backup: a manifest must

@@ -8,6 +8,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
+mod alerter;
+#[cfg(feature = "webhook")]
+mod healthchecks;
+#[cfg(feature = "webhook")]
+mod http;
+#[cfg(feature = "mail")]
+mod mail;
+mod observer;
+#[cfg(feature = "webhook")]
+mod pagerduty;
+mod pauses;
+mod relay;
+#[cfg(feature = "webhook")]
+mod slack;
+#[cfg(any(feature = "webhook", feature = "mail"))]
+mod text;
+mod troubles;
+#[cfg(feature = "webhook")]
+mod webhook;
+
+pub use alerter::Alerter;
+#[cfg(feature = "webhook")]
+pub use healthchecks::{Healthchecks, HealthchecksObserver, Ping};
+#[cfg(feature = "mail")]
+pub use mail::{Mail, MailServer, MailTls};
+pub use observer::AlertObserver;
+#[cfg(feature = "webhook")]
+pub use pagerduty::PagerDuty;
+#[cfg(feature = "webhook")]
+pub use slack::Slack;
+pub use troubles::AlertPolicy;
+#[cfg(feature = "webhook")]
+pub use webhook::Webhook;
+
 /// Delivers alerts to people, or to what wakes them.
 ///
 /// # Contract

@@ -1,4 +1,4 @@
-//! [`Pipeline`]: backup, list, verify, restore and delete, composed from the traits.
+//! [`Pipeline`]: backup, list, verify, restore, delete and prune, composed from the traits.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -7,9 +7,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     BackupRef, Catalog, Clock, Compressor, Dumper, Encryptor, Entry, Error, ErrorKind, Event, Filter, Level,
-    Observer, Operation, Rehearsal, Result, Store, SystemClock,
+    Observer, Operation, Rehearsal, Result, Retention, Store, SystemClock,
     catalog::StoreCatalog,
     compress::{self, Identity},
+    manifest::IdTemplate,
 };
 
 mod backup;
@@ -17,8 +18,10 @@ mod claim;
 mod delete;
 mod diff;
 mod drill;
+mod health;
 mod meter;
 mod orphans;
+mod prune;
 mod rehearse;
 mod restore;
 mod verify;
@@ -28,6 +31,7 @@ pub use delete::Confirmation;
 pub use diff::DiffSide;
 pub use drill::{DrillReport, DrillRequest, Drilled};
 pub use orphans::Orphans;
+pub use prune::{PruneInterrupted, PruneReport, Pruned, SpareReason, Spared};
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};
 pub use verify::VerifyReport;
 
@@ -71,6 +75,8 @@ pub struct Pipeline {
     compressor: Arc<dyn Compressor>,
     encryptor: Option<Arc<dyn Encryptor>>,
     rehearsal: Option<Arc<Rehearsal>>,
+    retention: Option<Arc<Retention>>,
+    names: Option<Arc<IdTemplate>>,
     observer: Option<Arc<dyn Observer>>,
     clock: Arc<dyn Clock>,
     environment: String,
@@ -100,6 +106,8 @@ impl Pipeline {
             compressor: Arc::new(Identity),
             encryptor: None,
             rehearsal: None,
+            retention: None,
+            names: None,
             observer: None,
             clock: Arc::new(SystemClock),
             environment: "default".to_owned(),
@@ -148,6 +156,25 @@ impl Pipeline {
     #[must_use]
     pub fn with_rehearsal(mut self, rehearsal: Rehearsal) -> Self {
         self.rehearsal = Some(Arc::new(rehearsal));
+        self
+    }
+
+    /// Prunes the series of each new backup by this policy; what comes of it is in
+    /// [`BackupReport::retention`]. Where it fails, that is a warning, and never a lost backup.
+    ///
+    /// # Errors
+    ///
+    /// As [`Retention::check`].
+    pub fn with_retention(mut self, policy: Retention) -> Result<Self> {
+        policy.check()?;
+        self.retention = Some(Arc::new(policy));
+        Ok(self)
+    }
+
+    /// Names new backups after a template, such as `{database}-{date}-{kind}`: see [`IdTemplate`].
+    #[must_use]
+    pub fn with_name_template(mut self, template: IdTemplate) -> Self {
+        self.names = Some(Arc::new(template));
         self
     }
 

@@ -17,7 +17,7 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// Sums up what is known of the backups of one database.
+    /// Sums up what is known of the backups of one database; what is dated later than `now` does not count.
     ///
     /// # Examples
     ///
@@ -28,11 +28,15 @@ impl Recovery {
     /// assert_eq!(recovery.rpo_seconds, None);
     /// ```
     #[must_use]
-    pub fn of(entries: &[Entry], level: Level, now: DateTime<Utc>) -> Self {
-        let proven =
-            entries.iter().filter(|entry| entry.proven().is_some_and(|evidence| evidence.level >= level));
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>, level: Level, now: DateTime<Utc>) -> Self {
+        let entries: Vec<&Entry> =
+            entries.into_iter().filter(|entry| entry.manifest.created_at <= now).collect();
+        let proven = entries
+            .iter()
+            .copied()
+            .filter(|entry| entry.proven().is_some_and(|evidence| evidence.level >= level));
         let newest = proven.max_by_key(|entry| entry.manifest.created_at);
-        let rehearsals = entries.iter().filter_map(Entry::rehearsed);
+        let rehearsals = entries.iter().filter_map(|entry| entry.rehearsed());
         let last = rehearsals.max_by_key(|(at, _)| *at);
         Self {
             backup: newest.map(|entry| entry.manifest.backup_ref()),
@@ -88,6 +92,7 @@ mod tests {
             entry(2, vec![rehearsed(hour(8), 800, Verdict::Passed)]),
             entry(3, vec![rehearsed(hour(10), 1000, Verdict::Failed)]),
             entry(4, vec![]),
+            entry(13, vec![rehearsed(hour(7), 700, Verdict::Passed)]),
         ];
         let recovery = Recovery::of(&entries, Level::Restored, hour(12));
         assert_eq!(recovery.backup, Some(entries[1].manifest.backup_ref()));

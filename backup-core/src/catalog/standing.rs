@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{Annotation, Entry, Note};
@@ -56,6 +57,17 @@ impl Entry {
             }
         }
         best
+    }
+
+    /// When it was last proven so deep; `None` while the backup is [failed](Standing::Failed).
+    #[must_use]
+    pub fn proven_at(&self, level: Level) -> Option<DateTime<Utc>> {
+        self.proven()?;
+        let proofs = self.annotations.iter().filter_map(|annotation| match &annotation.note {
+            Note::Verified(found) if found.passed() && found.level >= level => Some(annotation.at),
+            _ => None,
+        });
+        proofs.max()
     }
 
     /// The newest failure that no newer pass took back.

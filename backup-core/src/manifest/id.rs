@@ -53,7 +53,7 @@ impl BackupId {
     }
 }
 
-fn check_label(label: &str) -> Result<()> {
+pub(super) fn check_label(label: &str) -> Result<()> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let starts_well = label.starts_with(|first: char| first.is_ascii_alphanumeric());
     if !starts_well || label.len() > MAX_LABEL || !label.bytes().all(allowed) {

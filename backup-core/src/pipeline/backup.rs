@@ -3,8 +3,10 @@ use std::sync::Arc;
 use chrono::SubsecRound;
 use serde::Serialize;
 
-use super::{Pipeline, claim::host_name, meter::Meter};
-use crate::{BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, Result};
+use super::{Pipeline, PruneReport, claim::host_name, meter::Meter};
+use crate::{
+    BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, Result, manifest::Named,
+};
 
 mod beside;
 mod commit;
@@ -25,12 +27,14 @@ pub struct BackupReport {
     pub evidence: Evidence,
     /// What needs a look; also in the manifest as far as it was known by then.
     pub warnings: Vec<String>,
+    /// What retention deleted after it, where the pipeline has a policy; as far as it came, where it failed.
+    pub retention: Option<PruneReport>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
 }
 
 impl Pipeline {
-    /// Makes a backup: probe, dump, compress, store, read back, commit.
+    /// Makes a backup: probe, dump, compress, store, read back, commit; then retention, where there is a policy.
     ///
     /// # Errors
     ///
@@ -85,8 +89,14 @@ impl Pipeline {
         let info = dumper.info();
         let created_at = self.clock.now().trunc_subsecs(3);
         let extensions = self.extensions(&info.extension);
-        let mut claim =
-            self.claim(&source.database, created_at, request.label.as_deref(), &extensions).await?;
+        let named = Named {
+            environment: &self.environment,
+            database: &source.database,
+            kind: request.kind,
+            label: request.label.as_deref(),
+            at: created_at,
+        };
+        let mut claim = self.claim(&named, &extensions).await?;
         let backup = claim.backup().clone();
         *name = Some(backup.clone());
         tracing::info!(%backup, "started");
@@ -130,7 +140,8 @@ impl Pipeline {
         self.emit(&Event::Committed { backup: &backup });
         self.mirror(&manifest, &mut warnings).await;
         self.record(Operation::Backup, &backup, &evidence, &mut warnings).await;
+        let retention = self.retain(&backup, &mut warnings).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(BackupReport { backup, manifest, evidence, warnings, duration_ms })
+        Ok(BackupReport { backup, manifest, evidence, warnings, retention, duration_ms })
     }
 }

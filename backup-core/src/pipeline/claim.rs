@@ -12,7 +12,9 @@ use tokio_util::task::TaskTracker;
 use super::Pipeline;
 use crate::{
     BackupId, BackupRef, Error, ErrorKind, Key, ObjectMeta, Prefix, PutMode, PutOptions, Result, Store,
-    StoreExt, manifest::Layout, store::SweepReport,
+    StoreExt,
+    manifest::{IdTemplate, Layout, Named},
+    store::SweepReport,
 };
 
 /// How long the removal of an aborted backup's objects may take; less where the stall timeout is less.
@@ -24,7 +26,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
 /// The largest claim that is read, in bytes.
 const MAX_CLAIM_BYTES: usize = 64 * 1024;
-/// How many backups of one series may start in one second.
+/// How many backups of one series may start at once under one name.
 const ATTEMPTS: u32 = 100;
 
 /// A small object `<id>.claim.json` that reserves an id, so that two backups of the same second do not meet
@@ -59,17 +61,18 @@ pub(super) struct Claim {
 }
 
 impl Pipeline {
-    /// Claims the first free id of this second; `extensions` are those of the artifact.
-    pub(super) async fn claim(
-        &self,
-        database: &str,
-        at: DateTime<Utc>,
-        label: Option<&str>,
-        extensions: &[&str],
-    ) -> Result<Claim> {
-        for attempt in 1..=ATTEMPTS {
-            let id = BackupId::generate(at, label, attempt)?;
-            let backup = BackupRef::new(self.environment.clone(), database, id);
+    /// Claims the first free id of this second, or of the template's name; `extensions` are those of the artifact.
+    pub(super) async fn claim(&self, named: &Named<'_>, extensions: &[&str]) -> Result<Claim> {
+        let first = match &self.names {
+            Some(template) => self.within("claim", self.next_attempt(template, named)).await?,
+            None => 1,
+        };
+        for attempt in first..first.saturating_add(ATTEMPTS) {
+            let id = match &self.names {
+                Some(template) => template.id(named, attempt)?,
+                None => BackupId::generate(named.at, named.label, attempt)?,
+            };
+            let backup = BackupRef::new(named.environment, named.database, id);
             let layout = Layout::of(&backup);
             let (manifest, artifact) = (layout.manifest()?, layout.artifact(extensions)?);
             let taken =
@@ -77,13 +80,29 @@ impl Pipeline {
             if self.within("claim", taken).await? {
                 continue;
             }
-            match self.try_claim(backup, at).await {
+            match self.try_claim(backup, named.at).await {
                 Err(err) if err.kind() == ErrorKind::AlreadyExists => {}
                 claimed => return claimed,
             }
         }
-        Err(Error::new(ErrorKind::RateLimited, "too many backups of one database in one second")
-            .with_context("database", database))
+        Err(Error::new(ErrorKind::RateLimited, "too many backups of one database at once under one name")
+            .with_context("database", named.database))
+    }
+
+    /// The number after those of the template's name that are taken.
+    ///
+    /// One that became free before a later one is not taken again: whoever is about to delete its former bearer must
+    /// not meet a new backup there.
+    async fn next_attempt(&self, template: &IdTemplate, named: &Named<'_>) -> Result<u32> {
+        let first = template.id(named, 1)?;
+        let mut taken = 0;
+        let mut objects = self.store.list(&Layout::folder(named.environment, Some(named.database))?);
+        while let Some(object) = objects.try_next().await? {
+            let name = object.key.segments().nth(2).unwrap_or_default();
+            let id = name.split_once('.').map_or(name, |(id, _)| id);
+            taken = taken.max(IdTemplate::attempt_of(&first, id).unwrap_or(0));
+        }
+        Ok(taken + 1)
     }
 
     /// Creates a claim on a task of its own: a caller that goes away while the store is about to publish it must
@@ -200,7 +219,7 @@ impl Pipeline {
     }
 
     /// What a claim says, as far as it can be read.
-    async fn claim_state(&self, claim: &Key) -> Option<ClaimState> {
+    pub(super) async fn claim_state(&self, claim: &Key) -> Option<ClaimState> {
         let json = self.store.get_bytes(claim, MAX_CLAIM_BYTES).await.ok()?;
         // One that cannot be read is of a backup under way, as far as a sweep is concerned.
         Some(serde_json::from_slice::<ClaimRecord>(&json).map_or(ClaimState::Creating, |claim| claim.state))

@@ -3,7 +3,8 @@ use super::{
     claim::{self, ClaimState},
 };
 use crate::{
-    Annotation, BackupRef, Error, ErrorKind, Event, Note, Operation, PutMode, Result, manifest::Layout,
+    Annotation, BackupRef, Entry, Error, ErrorKind, Event, Note, Operation, PutMode, Result,
+    manifest::Layout, store::SweepReport,
 };
 
 /// Whether an operation that changes or deletes something was confirmed.
@@ -19,12 +20,11 @@ pub enum Confirmation {
 
 impl Confirmation {
     /// Fails with [`NotConfirmed`](ErrorKind::NotConfirmed) unless confirmed.
-    pub(super) fn check(self, message: &str, suggestion: &str, backup: &BackupRef) -> Result<()> {
+    pub(super) fn check(self, message: &str, suggestion: &str) -> Result<()> {
         match self {
             Self::Confirmed => Ok(()),
             Self::Missing => {
                 Err(Error::new(ErrorKind::NotConfirmed, format!("{message}, and was not confirmed"))
-                    .with_context("backup", backup)
                     .with_suggestion(suggestion))
             }
         }
@@ -57,38 +57,57 @@ impl Pipeline {
                 .with_context("backup", backup)
                 .with_suggestion("release it first"));
         }
-        confirmation.check(
-            "the backup would be deleted",
-            "make sure that it is the right one, then confirm",
-            backup,
-        )?;
+        confirmation
+            .check("the backup would be deleted", "make sure that it is the right one, then confirm")?;
+        self.remove(Operation::Delete, &entry, "deleted on request", &mut Vec::new()).await
+    }
+
+    /// Removes a backup: mark, manifest, artifact, and what else bears its name.
+    pub(super) async fn remove(
+        &self,
+        operation: Operation,
+        entry: &Entry,
+        reason: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<()> {
+        let manifest = &entry.manifest;
+        let backup = &manifest.backup_ref();
         let now = self.clock.now();
-        let note = Note::Pruning { reason: "deleted on request".to_owned() };
         // The claim leads a sweep to what is left if we are cut off once the manifest is gone.
         self.put_claim(backup, now, ClaimState::Deleting, PutMode::Overwrite).await?;
-        self.catalog.annotate(backup, &Annotation::new(now, note)).await?;
+        if !entry.is_being_deleted() {
+            let note = Note::Pruning { reason: reason.to_owned() };
+            self.catalog.annotate(backup, &Annotation::new(now, note)).await?;
+        }
         self.catalog.remove(backup).await?;
         for mirror in &self.mirrors {
             if let Err(err) = mirror.remove(backup).await {
-                self.warn(
-                    Operation::Delete,
-                    &mut Vec::new(),
-                    format!("a mirror of the catalog kept the backup: {err}"),
-                );
+                self.warn(operation, warnings, format!("a mirror of the catalog kept the backup: {err}"));
             }
         }
-        let claim = Layout::of(backup).claim()?;
-        let artifacts = std::iter::once(entry.manifest.artifact.key)
-            .chain(entry.manifest.companions.into_values().map(|companion| companion.artifact.key));
+        let artifacts = std::iter::once(&manifest.artifact.key)
+            .chain(manifest.companions.values().map(|companion| &companion.artifact.key));
         for key in artifacts {
-            self.store.delete(&key).await?;
+            self.store.delete(key).await?;
         }
-        // What else bears the backup's name, such as notes that were added meanwhile.
+        // Such as notes that were added meanwhile.
+        self.remove_remains(backup).await?;
+        self.emit(&Event::Deleted { operation, backup, bytes: manifest.stored_bytes() });
+        Ok(())
+    }
+
+    /// Removes what is left in the store of a backup without manifest, its claim last.
+    pub(super) async fn remove_remains(&self, backup: &BackupRef) -> Result<SweepReport> {
+        let claim = Layout::of(backup).claim()?;
+        let mut removed = SweepReport::default();
         for object in claim::objects_of(&*self.store, backup).await? {
             if object.key != claim {
                 self.store.delete(&object.key).await?;
+                removed.removed += 1;
+                removed.freed_bytes += object.size;
             }
         }
-        self.store.delete(&claim).await
+        self.store.delete(&claim).await?;
+        Ok(removed)
     }
 }

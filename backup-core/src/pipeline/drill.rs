@@ -2,12 +2,11 @@
 
 use std::{cmp::Reverse, time::Duration};
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Pipeline, VerifyReport};
-use crate::{BackupRef, Entry, Error, ErrorKind, Filter, Level, Note, Result};
+use crate::{BackupRef, Entry, Error, ErrorKind, Filter, Level, Result};
 
 /// Which backups a drill proves, and how deep.
 ///
@@ -80,7 +79,7 @@ impl DrillRequest {
         let mut candidates: Vec<&Entry> = entries
             .iter()
             .filter(|entry| {
-                self.filter.selects(&entry.manifest) && !is_pruned(entry) && self.is_of_part(entry)
+                self.filter.selects(&entry.manifest) && !entry.is_being_deleted() && self.is_of_part(entry)
             })
             .collect();
         let age = |entry: &Entry| (Reverse(entry.manifest.created_at), Reverse(entry.manifest.id.clone()));
@@ -88,23 +87,11 @@ impl DrillRequest {
         let newest = candidates.first().map(|entry| entry.manifest.backup_ref());
         // The stable sort keeps the newer before the older where neither was ever proven.
         candidates.sort_by_cached_key(|entry| {
-            let proof = self.proof(entry);
+            let proof = entry.proven_at(self.level);
             let is_newest = newest.as_ref() == Some(&entry.manifest.backup_ref());
             (!(is_newest && proof.is_none()), proof)
         });
         candidates.iter().take(self.count).map(|entry| entry.manifest.backup_ref()).collect()
-    }
-
-    /// When it was last proven so deep.
-    fn proof(&self, entry: &Entry) -> Option<DateTime<Utc>> {
-        entry.proven()?;
-        let proofs = entry.annotations.iter().filter_map(|annotation| match &annotation.note {
-            Note::Verified(evidence) if evidence.passed() && evidence.level >= self.level => {
-                Some(annotation.at)
-            }
-            _ => None,
-        });
-        proofs.max()
     }
 
     fn is_of_part(&self, entry: &Entry) -> bool {
@@ -113,10 +100,6 @@ impl DrillRequest {
         let (first, _) = digest.as_slice().split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
         u64::from_le_bytes(*first) % u64::from(parts) == u64::from(number - 1)
     }
-}
-
-fn is_pruned(entry: &Entry) -> bool {
-    entry.annotations.iter().any(|annotation| annotation.note.name() == "pruning")
 }
 
 /// What a drill found.

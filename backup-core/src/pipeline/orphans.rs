@@ -41,7 +41,7 @@ impl Pipeline {
         let mut objects = self.store.list(&Prefix::root());
         while let Some(object) = objects.next().await {
             let object = object?;
-            let Some(stem) = stem_of(&object.key) else { continue };
+            let Some(stem) = self.stem_of(&object.key) else { continue };
             let ending = object.key.as_str().get(stem.len()..).unwrap_or_default();
             if ending == Layout::MANIFEST || ending == Layout::CLAIM {
                 others.remove(stem);
@@ -75,16 +75,19 @@ impl Pipeline {
         let claim = Key::parse(format!("{stem}{}", Layout::CLAIM))?;
         Ok(self.store.exists(&claim).await? || self.is_catalogued(stem).await?)
     }
-}
 
-/// `environment/database/id` of what can be an object of a backup; `None` for what is none of ours.
-fn stem_of(key: &Key) -> Option<&str> {
-    let text = key.as_str();
-    let name = key.segments().nth(2)?;
-    let id = name.split_once('.').map(|(id, _)| id).filter(|id| id.starts_with("backup-"))?;
-    let start = key.segments().take(2).map(|segment| segment.len() + 1).sum::<usize>();
-    let stem = text.get(..start + id.len())?;
-    // A note lies one deeper; anything else that does is not ours.
-    let is_note = key.segments().count() == 4 && name.ends_with(Layout::NOTES);
-    (stem.parse::<BackupRef>().is_ok() && (key.segments().count() == 3 || is_note)).then_some(stem)
+    /// `environment/database/id` of what can be an object of a backup; `None` for what is none of ours.
+    fn stem_of<'a>(&self, key: &'a Key) -> Option<&'a str> {
+        let text = key.as_str();
+        let name = key.segments().nth(2)?;
+        let is_name = |id: &str| {
+            id.starts_with("backup-") || self.names.as_ref().is_some_and(|template| template.matches(id))
+        };
+        let id = name.split_once('.').map(|(id, _)| id).filter(|id| is_name(id))?;
+        let start = key.segments().take(2).map(|segment| segment.len() + 1).sum::<usize>();
+        let stem = text.get(..start + id.len())?;
+        // A note lies one deeper; anything else that does is not ours.
+        let is_note = key.segments().count() == 4 && name.ends_with(Layout::NOTES);
+        (stem.parse::<BackupRef>().is_ok() && (key.segments().count() == 3 || is_note)).then_some(stem)
+    }
 }

@@ -114,11 +114,9 @@ impl Pipeline {
         if !plan.blockers.is_empty() {
             return Err(plan.blockers.swap_remove(0));
         }
-        request.confirmation.check(
-            "the restore changes its target",
-            "look at the plan (the dry run), then confirm",
-            backup,
-        )?;
+        request
+            .confirmation
+            .check("the restore changes its target", "look at the plan (the dry run), then confirm")?;
 
         // Before anything is changed, and before a tool sees a byte that nobody wrote.
         // A part that an index leads to was checked as far as it defines something when it was planned, and its rows are
@@ -160,6 +158,8 @@ impl Pipeline {
             .with_reason(format!("what the target held before {backup} was restored into it"));
         let mut pipeline = self.clone();
         pipeline.environment.clone_from(&backup.environment);
+        // It could delete the very backup that is about to be restored.
+        pipeline.retention = None;
         let report = pipeline.backup_from(&dumper, request).await.map_err(no_safety_backup)?;
         Ok(report.backup)
     }

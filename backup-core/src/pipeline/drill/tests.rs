@@ -1,7 +1,7 @@
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
-use crate::{Annotation, Evidence, Verdict, testkit::sample_manifest};
+use crate::{Annotation, Evidence, Note, Verdict, testkit::sample_manifest};
 
 fn time(hours: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::hours(hours)

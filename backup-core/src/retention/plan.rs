@@ -1,0 +1,334 @@
+//! [`Plan`]: what a policy says now, with all reasons.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{Count, Period, Retention, Span, series};
+use crate::{BackupRef, Entry, Error, ErrorKind, Kind, Level, Manifest, Note, Result};
+
+/// What a policy says now of each backup; made by [`Retention::plan`], carried out by
+/// [`Pipeline::prune`](crate::Pipeline::prune).
+///
+/// `Display` is a table for whoever has to agree, in the policy's time zone; `{plan:#}` leaves out what is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The time it was made for, UTC.
+    pub made_at: DateTime<Utc>,
+    /// The policy it was made by.
+    pub policy: Retention,
+    /// A digest of what the catalog held, as far as the plan depends on it; equal for equal states.
+    pub fingerprint: String,
+    /// All backups, series by series, the newest first.
+    pub entries: Vec<Planned>,
+    /// The series of which more than the allowed share would go: the plan is refused for them.
+    pub excess: Vec<Excess>,
+}
+
+/// One backup of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Planned {
+    /// Its full name.
+    pub backup: BackupRef,
+    /// When its dump was started, UTC.
+    pub created_at: DateTime<Utc>,
+    /// Why it was made.
+    pub kind: Kind,
+    /// How many stored bytes its deletion would free.
+    pub bytes: u64,
+    /// How deep it is proven.
+    pub proven: Option<Level>,
+    /// Why it does not count as good.
+    pub doubt: Option<Doubt>,
+    /// What becomes of it.
+    pub decision: Decision,
+}
+
+/// Why a backup neither counts for a rule nor pushes another one out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "doubt", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Doubt {
+    /// A deletion of it was cut off.
+    BeingDeleted,
+    /// It is dated in the future: by a clock that was wrong, or is.
+    Future,
+    /// Its last check failed.
+    Failed {
+        /// How deep that check went.
+        level: String,
+    },
+    /// It was never checked.
+    Unproven,
+    /// Its inventory has no rows, and another backup of the series has some, or does not tell.
+    Empty,
+}
+
+/// What becomes of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Decision {
+    /// It stays.
+    Keep {
+        /// Each thing that keeps it, at least one.
+        reasons: Vec<KeepReason>,
+    },
+    /// It goes.
+    Delete {
+        /// Why.
+        reason: DeleteReason,
+        /// The good backup for whose sake it may: newer, proven at least as deep, and kept.
+        successor: BackupRef,
+    },
+}
+
+/// What keeps a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum KeepReason {
+    /// It is held.
+    Held,
+    /// It has an exempt tag or label.
+    Exempt {
+        /// Which: `tag audit`, `label v1`.
+        by: String,
+    },
+    /// It is dated in the future.
+    Future,
+    /// It is the newest good one of its series.
+    Newest,
+    /// It is one of the newest good ones, of which so many always stay.
+    Minimum {
+        /// How many.
+        minimum: u32,
+    },
+    /// No newer good one is proven as deep.
+    Proof {
+        /// How deep it is proven.
+        level: Level,
+    },
+    /// It is not proven, but no newer good one is there either.
+    Unreplaced,
+    /// Its own time is not over, counted up to the newest good backup.
+    NotExpired {
+        /// Until when it stays.
+        until: DateTime<Utc>,
+    },
+    /// It is the newest of one of the last periods.
+    Last {
+        /// Of which length.
+        period: Period,
+        /// How many periods.
+        count: u32,
+    },
+    /// It is the newest of a period, and young enough.
+    Within {
+        /// Of which length.
+        period: Period,
+        /// How much older than the newest good one it may be.
+        span: Span,
+    },
+    /// It is one of the last of its kind.
+    Kind {
+        /// How many stay.
+        count: Count,
+    },
+    /// Everything of its environment stays for so many days.
+    Days {
+        /// How many.
+        days: u32,
+    },
+    /// Safety backups stay for so many days.
+    Safety {
+        /// How many.
+        days: u32,
+    },
+    /// No rule of the policy applies to its kind and environment.
+    NoRule,
+}
+
+/// Why a backup goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum DeleteReason {
+    /// A deletion of it was cut off, and is completed.
+    BeingDeleted,
+    /// Its own time is over, counted up to the newest good backup.
+    Expired {
+        /// Since when.
+        at: DateTime<Utc>,
+    },
+    /// No rule keeps it.
+    NoLongerKept,
+}
+
+/// A series of which a plan would delete more than the allowed share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Excess {
+    /// The environment.
+    pub environment: String,
+    /// The database.
+    pub database: String,
+    /// How many backups would go, not counting deletions that were cut off.
+    pub deleted: u64,
+    /// Of how many.
+    pub of: u64,
+}
+
+impl Planned {
+    /// Whether it goes.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        matches!(self.decision, Decision::Delete { .. })
+    }
+
+    /// Whether it goes by this plan's own decision, and not by an earlier one.
+    fn is_newly_deleted(&self) -> bool {
+        self.is_deleted() && self.doubt != Some(Doubt::BeingDeleted)
+    }
+}
+
+impl Plan {
+    pub(super) fn make(policy: &Retention, entries: &[Entry], now: DateTime<Utc>) -> Result<Self> {
+        let mut by_series: BTreeMap<(&str, &str), Vec<&Entry>> = BTreeMap::new();
+        for entry in entries {
+            let manifest = &entry.manifest;
+            by_series.entry((&manifest.environment, &manifest.database)).or_default().push(entry);
+        }
+        let mut plan = Self {
+            made_at: now,
+            policy: policy.clone(),
+            fingerprint: String::new(),
+            entries: Vec::with_capacity(entries.len()),
+            excess: Vec::new(),
+        };
+        let mut state = State::default();
+        for ((environment, database), mut series) in by_series {
+            series.sort_unstable_by(|a, b| newest_first(&a.manifest, &b.manifest));
+            refuse_twins(&series)?;
+            for entry in &series {
+                state.add(entry);
+            }
+            let judged = series::judge(policy, &series, now);
+            plan.excess.extend(excess(policy, environment, database, &judged));
+            plan.entries.extend(judged);
+        }
+        plan.fingerprint = state.digest();
+        Ok(plan)
+    }
+
+    /// The backups that would go.
+    pub fn deletions(&self) -> impl Iterator<Item = &Planned> {
+        self.entries.iter().filter(|planned| planned.is_deleted())
+    }
+
+    /// The backups that stay.
+    pub fn kept(&self) -> impl Iterator<Item = &Planned> {
+        self.entries.iter().filter(|planned| !planned.is_deleted())
+    }
+
+    /// How many stored bytes would be freed.
+    #[must_use]
+    pub fn freed_bytes(&self) -> u64 {
+        self.deletions().map(|planned| planned.bytes).fold(0, u64::saturating_add)
+    }
+
+    /// Refuses a plan that would delete more of a series than the policy allows.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConfirmed`](ErrorKind::NotConfirmed), with the series.
+    pub fn check_share(&self) -> Result<()> {
+        let Some(excess) = self.excess.first() else { return Ok(()) };
+        Err(Error::new(
+            ErrorKind::NotConfirmed,
+            "the plan would delete more of a series than is allowed at once",
+        )
+        .with_context("environment", &excess.environment)
+        .with_context("database", &excess.database)
+        .with_context("backups", format!("{} of {}", excess.deleted, excess.of))
+        .with_context("max_deleted_percent", self.policy.max_deleted_percent)
+        .with_suggestion("look at the plan; if it is right, plan once with a higher max_deleted_percent"))
+    }
+}
+
+fn excess(policy: &Retention, environment: &str, database: &str, judged: &[Planned]) -> Option<Excess> {
+    let count =
+        |selects: fn(&Planned) -> bool| judged.iter().filter(|planned| selects(planned)).count() as u64;
+    let deleted = count(Planned::is_newly_deleted);
+    let of = deleted + count(|planned| !planned.is_deleted());
+    let is_too_much =
+        deleted * 100 > of * u64::from(policy.max_deleted_percent) || (deleted > 0 && deleted == of);
+    is_too_much.then(|| Excess {
+        environment: environment.to_owned(),
+        database: database.to_owned(),
+        deleted,
+        of,
+    })
+}
+
+/// Counted twice, one backup would push out another.
+fn refuse_twins(series: &[&Entry]) -> Result<()> {
+    let mut ids = HashSet::with_capacity(series.len());
+    match series.iter().find(|entry| !ids.insert(entry.manifest.id.as_str())) {
+        None => Ok(()),
+        Some(twice) => Err(Error::new(ErrorKind::InvalidInput, "a backup is in the list twice")
+            .with_context("backup", twice.manifest.backup_ref())),
+    }
+}
+
+/// By time; the rest only decides between backups of one millisecond, so that each order of the input gives one plan.
+fn newest_first(a: &Manifest, b: &Manifest) -> std::cmp::Ordering {
+    (b.created_at, b.finished_at, &b.id).cmp(&(a.created_at, a.finished_at, &a.id))
+}
+
+/// Digests what a plan depends on.
+#[derive(Default)]
+struct State {
+    hasher: Xxh3,
+    part: Vec<u8>,
+}
+
+impl State {
+    fn add(&mut self, entry: &Entry) {
+        let manifest = &entry.manifest;
+        self.part.clear();
+        for text in [&manifest.environment, &manifest.database, manifest.id.as_str()] {
+            self.text(text);
+        }
+        self.number(manifest.created_at.timestamp_millis());
+        self.number(manifest.expires_at.map_or(i64::MIN, |at| at.timestamp_millis()));
+        self.part.extend(manifest.artifact.size.to_le_bytes());
+        for annotation in &entry.annotations {
+            self.number(annotation.at.timestamp_millis());
+            self.text(annotation.note.name());
+            if let Note::Verified(evidence) = &annotation.note {
+                self.text(evidence.level.name());
+                self.part.push(u8::from(evidence.passed()));
+            }
+        }
+        self.hasher.update(&self.part);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.part.extend(text.as_bytes());
+        // A byte that no text of UTF-8 holds.
+        self.part.push(0xff);
+    }
+
+    fn number(&mut self, number: i64) {
+        self.part.extend(number.to_le_bytes());
+    }
+
+    fn digest(&self) -> String {
+        format!("xxh3:{:032x}", self.hasher.digest128())
+    }
+}
