@@ -17,6 +17,8 @@ pub mod notify;
 pub mod pipeline;
 pub mod process;
 pub mod restore;
+#[cfg(feature = "schedule")]
+pub mod schedule;
 mod secret;
 pub mod store;
 mod stream;
@@ -43,6 +45,8 @@ pub use restore::{
     Contents, OnExisting, RestoreOptions, RestoreOutcome, Restorer, Scratch, ScratchLike, ScratchPlace,
     Selected, Selection, TargetInfo, clone_name,
 };
+#[cfg(feature = "schedule")]
+pub use schedule::Schedule;
 pub use secret::Secret;
 pub use store::{GetOptions, GetResult, MemoryStore, ObjectMeta, PutMode, PutOptions, Store, StoreExt};
 pub use stream::{ByteSender, ByteStream, EndMark, ReaderGone};

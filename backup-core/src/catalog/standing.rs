@@ -58,6 +58,18 @@ impl Entry {
         best
     }
 
+    /// Whether it counts as a backup that is there: no check has [failed](Standing::Failed), and nobody deletes it.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.failure().is_none() && !self.is_pruned()
+    }
+
+    /// Whether it is being deleted.
+    #[must_use]
+    pub fn is_pruned(&self) -> bool {
+        self.annotations.iter().any(|annotation| annotation.note.name() == "pruning")
+    }
+
     /// The newest failure that no newer pass took back.
     fn failure(&self) -> Option<Check<'_>> {
         let mut passes: Vec<Check<'_>> = Vec::new();

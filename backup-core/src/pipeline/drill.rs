@@ -4,10 +4,9 @@ use std::{cmp::Reverse, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::{Pipeline, VerifyReport};
-use crate::{BackupRef, Entry, Error, ErrorKind, Filter, Level, Note, Result};
+use crate::{BackupRef, Entry, Error, ErrorKind, Filter, Level, Note, Result, digest::number_of};
 
 /// Which backups a drill proves, and how deep.
 ///
@@ -80,7 +79,7 @@ impl DrillRequest {
         let mut candidates: Vec<&Entry> = entries
             .iter()
             .filter(|entry| {
-                self.filter.selects(&entry.manifest) && !is_pruned(entry) && self.is_of_part(entry)
+                self.filter.selects(&entry.manifest) && !entry.is_pruned() && self.is_of_part(entry)
             })
             .collect();
         let age = |entry: &Entry| (Reverse(entry.manifest.created_at), Reverse(entry.manifest.id.clone()));
@@ -109,14 +108,9 @@ impl DrillRequest {
 
     fn is_of_part(&self, entry: &Entry) -> bool {
         let Some((number, parts)) = self.part else { return true };
-        let digest = Sha256::digest(entry.manifest.backup_ref().to_string());
-        let (first, _) = digest.as_slice().split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
-        u64::from_le_bytes(*first) % u64::from(parts) == u64::from(number - 1)
+        let dealt = number_of(&entry.manifest.backup_ref().to_string());
+        dealt % u64::from(parts) == u64::from(number - 1)
     }
-}
-
-fn is_pruned(entry: &Entry) -> bool {
-    entry.annotations.iter().any(|annotation| annotation.note.name() == "pruning")
 }
 
 /// What a drill found.
