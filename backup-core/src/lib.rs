@@ -19,6 +19,8 @@ pub mod process;
 pub mod restore;
 #[cfg(feature = "schedule")]
 pub mod schedule;
+#[cfg(feature = "schedule")]
+pub mod scheduler;
 mod secret;
 pub mod store;
 mod stream;
@@ -47,6 +49,8 @@ pub use restore::{
 };
 #[cfg(feature = "schedule")]
 pub use schedule::Schedule;
+#[cfg(feature = "schedule")]
+pub use scheduler::Scheduler;
 pub use secret::Secret;
 pub use store::{GetOptions, GetResult, MemoryStore, ObjectMeta, PutMode, PutOptions, Store, StoreExt};
 pub use stream::{ByteSender, ByteStream, EndMark, ReaderGone};

@@ -29,6 +29,8 @@ pub use delete::Confirmation;
 pub use diff::DiffSide;
 pub use drill::{DrillReport, DrillRequest, Drilled};
 pub use fresh::FreshnessReport;
+#[cfg(feature = "schedule")]
+pub(crate) use fresh::newest_good;
 pub use orphans::Orphans;
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};
 pub use verify::VerifyReport;

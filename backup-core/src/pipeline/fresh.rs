@@ -6,6 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::{BackupReport, BackupRequest, Listing, Pipeline};
+#[cfg(feature = "schedule")]
+use crate::Clock;
 use crate::{BackupRef, Entry, Error, ErrorKind, Filter, Operation, Result};
 
 /// A backup that is new enough.
@@ -104,6 +106,24 @@ impl Pipeline {
         }
     }
 
+    /// Where the pipeline takes the time from.
+    #[cfg(feature = "schedule")]
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The environment of new backups.
+    #[cfg(feature = "schedule")]
+    pub(crate) fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// Whether it can make backups.
+    #[cfg(feature = "schedule")]
+    pub(crate) fn has_database(&self) -> Result<()> {
+        if self.dumper.is_some() { Ok(()) } else { Err(no_database()) }
+    }
+
     /// The name of the database, as a probe finds it.
     pub(crate) async fn database(&self) -> Result<String> {
         let Some(dumper) = &self.dumper else { return Err(no_database()) };
@@ -118,8 +138,11 @@ impl Pipeline {
 }
 
 /// The newest good backup that is not dated after now, of entries with the newest first.
-pub(crate) fn newest_good(entries: &[Entry], now: DateTime<Utc>) -> Option<&Entry> {
-    entries.iter().find(|entry| entry.is_good() && entry.manifest.created_at <= now)
+pub(crate) fn newest_good<'a>(
+    entries: impl IntoIterator<Item = &'a Entry>,
+    now: DateTime<Utc>,
+) -> Option<&'a Entry> {
+    entries.into_iter().find(|entry| entry.is_good() && entry.manifest.created_at <= now)
 }
 
 pub(super) fn no_database() -> Error {
