@@ -19,6 +19,10 @@ pub mod pipeline;
 pub mod process;
 pub mod restore;
 pub mod retention;
+#[cfg(feature = "schedule")]
+pub mod schedule;
+#[cfg(feature = "schedule")]
+pub mod scheduler;
 mod secret;
 pub mod store;
 mod stream;
@@ -46,6 +50,10 @@ pub use restore::{
     Selected, Selection, TargetInfo, clone_name,
 };
 pub use retention::Retention;
+#[cfg(feature = "schedule")]
+pub use schedule::Schedule;
+#[cfg(feature = "schedule")]
+pub use scheduler::Scheduler;
 pub use secret::Secret;
 pub use store::{GetOptions, GetResult, MemoryStore, ObjectMeta, PutMode, PutOptions, Store, StoreExt};
 pub use stream::{ByteSender, ByteStream, EndMark, ReaderGone};

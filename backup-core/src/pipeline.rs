@@ -18,6 +18,7 @@ mod claim;
 mod delete;
 mod diff;
 mod drill;
+mod fresh;
 mod health;
 mod meter;
 mod orphans;
@@ -30,6 +31,9 @@ pub use backup::{BackupReport, BackupRequest, SpaceCheck};
 pub use delete::Confirmation;
 pub use diff::DiffSide;
 pub use drill::{DrillReport, DrillRequest, Drilled};
+pub use fresh::FreshnessReport;
+#[cfg(feature = "schedule")]
+pub(crate) use fresh::newest_good;
 pub use orphans::Orphans;
 pub use prune::{PruneInterrupted, PruneReport, Pruned, SpareReason, Spared};
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};

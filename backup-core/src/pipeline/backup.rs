@@ -3,7 +3,7 @@ use std::sync::Arc;
 use chrono::SubsecRound;
 use serde::Serialize;
 
-use super::{Pipeline, PruneReport, claim::host_name, meter::Meter};
+use super::{Pipeline, PruneReport, claim::host_name, fresh::no_database, meter::Meter};
 use crate::{
     BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, Result, manifest::Named,
 };
@@ -46,9 +46,7 @@ impl Pipeline {
     /// its own. Once the manifest is being written, the commit goes on by itself.
     pub async fn backup(&self, request: BackupRequest) -> Result<BackupReport> {
         let Some(dumper) = &self.dumper else {
-            let err = Error::new(ErrorKind::InvalidInput, "the pipeline has no database to back up")
-                .with_suggestion("make it by Pipeline::new, with a dumper");
-            return self.ended(Operation::Backup, None, Err(err));
+            return self.ended(Operation::Backup, None, Err(no_database()));
         };
         self.backup_from(dumper, request).await
     }
