@@ -71,7 +71,7 @@ pub struct Pipeline {
     compressor: Arc<dyn Compressor>,
     encryptor: Option<Arc<dyn Encryptor>>,
     rehearsal: Option<Arc<Rehearsal>>,
-    observer: Option<Arc<dyn Observer>>,
+    observers: Vec<Arc<dyn Observer>>,
     clock: Arc<dyn Clock>,
     environment: String,
     level: Level,
@@ -100,7 +100,7 @@ impl Pipeline {
             compressor: Arc::new(Identity),
             encryptor: None,
             rehearsal: None,
-            observer: None,
+            observers: Vec::new(),
             clock: Arc::new(SystemClock),
             environment: "default".to_owned(),
             level: Level::Digest,
@@ -151,10 +151,10 @@ impl Pipeline {
         self
     }
 
-    /// Tells `observer` what happens.
+    /// Tells `observer` too what happens; may be called again for more, who are told in turn.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer) -> Self {
-        self.observer = Some(Arc::new(observer));
+        self.observers.push(Arc::new(observer));
         self
     }
 
@@ -247,7 +247,7 @@ impl Pipeline {
     }
 
     fn emit(&self, event: &Event<'_>) {
-        if let Some(observer) = &self.observer {
+        for observer in &self.observers {
             observer.observe(event);
         }
     }

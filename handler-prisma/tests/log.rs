@@ -1,0 +1,14 @@
+//! A log in SQLite keeps the contract of a catalog.
+#![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use handler_prisma::{SqliteBackupLog, SqliteLogDatabase};
+use tempfile::TempDir;
+
+#[allow(clippy::unused_async)] // As the kit wants it.
+async fn log() -> (SqliteBackupLog, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (SqliteBackupLog::new(SqliteLogDatabase::new(folder.path().join("log.sqlite"))), folder)
+}
+
+backup_core::catalog_conformance!(log);
