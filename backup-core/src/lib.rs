@@ -25,7 +25,7 @@ pub mod testkit;
 pub mod transform;
 pub mod verify;
 
-pub use catalog::{Annotation, Catalog, Entry, Filter, JsonCatalog, Note, StoreCatalog};
+pub use catalog::{Annotation, BackupLog, Catalog, Entry, Filter, JsonCatalog, Note, StoreCatalog};
 pub use clock::{Clock, SystemClock};
 pub use compress::Compressor;
 pub use diff::Diff;

@@ -2,13 +2,13 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use handler_prisma::{SqliteBackupLog, SqliteLogDatabase};
+use handler_prisma::SqliteLogDatabase;
 use tempfile::TempDir;
 
 #[allow(clippy::unused_async)] // As the kit wants it.
-async fn log() -> (SqliteBackupLog, TempDir) {
+async fn log() -> (SqliteLogDatabase, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    (SqliteBackupLog::new(SqliteLogDatabase::new(folder.path().join("log.sqlite"))), folder)
+    (SqliteLogDatabase::new(folder.path().join("log.sqlite")), folder)
 }
 
-backup_core::catalog_conformance!(log);
+backup_core::log_conformance!(log);
