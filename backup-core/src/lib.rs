@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
 pub mod catalog;
 pub mod clock;
 pub mod compress;
@@ -13,6 +14,8 @@ pub mod event;
 pub mod inventory;
 mod key;
 pub mod manifest;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod notify;
 pub mod pipeline;
 pub mod process;
@@ -25,6 +28,7 @@ pub mod testkit;
 pub mod transform;
 pub mod verify;
 
+pub use audit::AuditTrail;
 pub use catalog::{Annotation, BackupLog, Catalog, Entry, Filter, JsonCatalog, Note, StoreCatalog};
 pub use clock::{Clock, SystemClock};
 pub use compress::Compressor;

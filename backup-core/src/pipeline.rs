@@ -31,6 +31,8 @@ pub use orphans::Orphans;
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};
 pub use verify::VerifyReport;
 
+pub(crate) use claim::host_name;
+
 /// How long nothing may move in any stage before an operation is given up.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 

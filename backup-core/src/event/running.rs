@@ -4,7 +4,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Operation, Progress};
+use super::Operation;
 use crate::BackupRef;
 
 /// The most operations that are remembered: one whose future was dropped never ends.
@@ -19,7 +19,8 @@ pub(crate) struct Running(Mutex<HashMap<(Operation, BackupRef), Run>>);
 pub(crate) struct Run {
     began: Instant,
     /// The most bytes that it said so far; those of a read-back count from zero again.
-    pub(crate) progress: Progress,
+    #[cfg(feature = "metrics")]
+    pub(crate) progress: super::Progress,
 }
 
 impl Run {
@@ -36,11 +37,16 @@ impl Running {
         {
             running.remove(&oldest);
         }
-        let run = Run { began: Instant::now(), progress: Progress::default() };
+        let run = Run {
+            began: Instant::now(),
+            #[cfg(feature = "metrics")]
+            progress: super::Progress::default(),
+        };
         running.insert((operation, backup.clone()), run);
     }
 
-    pub(crate) fn progress(&self, operation: Operation, backup: &BackupRef, progress: Progress) {
+    #[cfg(feature = "metrics")]
+    pub(crate) fn progress(&self, operation: Operation, backup: &BackupRef, progress: super::Progress) {
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(run) = running.get_mut(&(operation, backup.clone())) {
             run.progress.plain_bytes = run.progress.plain_bytes.max(progress.plain_bytes);
@@ -49,6 +55,7 @@ impl Running {
     }
 
     /// How far an operation got.
+    #[cfg(feature = "metrics")]
     pub(crate) fn get(&self, operation: Operation, backup: &BackupRef) -> Option<Run> {
         let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         running.get(&(operation, backup.clone())).copied()

@@ -7,7 +7,8 @@ use futures::{TryStreamExt, future::join_all};
 
 use super::sample_manifest;
 use crate::{
-    Annotation, BackupLog, Catalog, Entry, Error, ErrorKind, Evidence, Filter, Kind, Level, Manifest, Note, Verdict,
+    Annotation, BackupLog, Catalog, Entry, Error, ErrorKind, Evidence, Filter, Kind, Level, Manifest, Note,
+    Verdict,
     catalog::log::{Dialect, FailedAttempt, LogDatabase},
 };
 
@@ -96,8 +97,10 @@ pub async fn any_name_is_kept_as_it_is<D: LogDatabase + Clone>(database: D) {
         let filter = Filter::all().with_environment(*text).with_database(*text);
         let found: Vec<_> = log.list(&filter).try_collect().await.unwrap();
         assert_eq!(found, [entry], "{text:?}");
-        let columns = [hex(&database, "environment"), hex(&database, "database_name"), hex(&database, "details")];
-        let sql = format!("SELECT {} FROM {} WHERE id = {}", columns.join(", "), table(&database), number + 1);
+        let columns =
+            [hex(&database, "environment"), hex(&database, "database_name"), hex(&database, "details")];
+        let sql =
+            format!("SELECT {} FROM {} WHERE id = {}", columns.join(", "), table(&database), number + 1);
         let rows = database.run(&format!("{sql};")).await.unwrap();
         let details = format!("{text}\nwarning: {text}");
         assert_eq!(rows, [[hex::encode(text), hex::encode(text), hex::encode(details)]], "{text:?}");
@@ -213,13 +216,17 @@ pub async fn the_last_good_one_is_the_newest_that_was_proven<D: LogDatabase + Cl
 /// Both tables are made by whoever comes first, and nobody fails for another's doing so.
 pub async fn tables_are_made_once_by_many_at_once<D: LogDatabase + Clone>(database: D) {
     let inserts = (0..12).map(|number| {
-        let (log, manifest) = (BackupLog::new(database.clone()), sample_manifest("production", "shop", time(number)));
+        let (log, manifest) =
+            (BackupLog::new(database.clone()), sample_manifest("production", "shop", time(number)));
         tokio::spawn(async move { log.insert(&manifest).await })
     });
     for inserted in join_all(inserts).await {
         inserted.unwrap().unwrap();
     }
-    assert_eq!(BackupLog::new(database).list(&Filter::all()).try_collect::<Vec<_>>().await.unwrap().len(), 12);
+    assert_eq!(
+        BackupLog::new(database).list(&Filter::all()).try_collect::<Vec<_>>().await.unwrap().len(),
+        12
+    );
 }
 
 /// Two logs in one database do not see each other.
@@ -252,14 +259,19 @@ pub async fn a_damaged_row_hides_no_other<D: LogDatabase + Clone>(database: D) {
 /// The statements of the documentation of [`BackupLog`] find the last good backup.
 pub async fn the_documented_questions_are_answered<D: LogDatabase + Clone>(database: D) {
     let good = fill(&BackupLog::new(database.clone())).await.backup_ref().to_string();
-    let text: String =
-        include_str!("../catalog/log.rs").lines().filter_map(|line| line.strip_prefix("/// ")).collect::<Vec<_>>().join("\n");
+    let text: String = include_str!("../catalog/log.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("/// "))
+        .collect::<Vec<_>>()
+        .join("\n");
     let questions: Vec<&str> =
         text.split("```sql\n").skip(1).filter_map(|block| block.split("```").next()).collect();
     assert_eq!(questions.len(), 2);
-    let prelude = database.schema().map(|schema| format!("SET search_path = {schema};\n")).unwrap_or_default();
+    let prelude =
+        database.schema().map(|schema| format!("SET search_path = {schema};\n")).unwrap_or_default();
     let per_database = database.run(&format!("{prelude}{}", questions[0])).await.unwrap();
-    let mut found: Vec<(&str, &str)> = per_database.iter().map(|row| (row[1].as_str(), row[2].as_str())).collect();
+    let mut found: Vec<(&str, &str)> =
+        per_database.iter().map(|row| (row[1].as_str(), row[2].as_str())).collect();
     found.sort_unstable();
     assert_eq!(found, [("crm", "production/crm/backup-20261120-020109"), ("shop", &good)]);
     let of_one = database.run(&format!("{prelude}{}", questions[1])).await.unwrap();
@@ -289,7 +301,9 @@ async fn fill<D: LogDatabase>(log: &BackupLog<D>) -> Manifest {
             _ => {}
         }
     }
-    log.record_failure(&FailedAttempt::new("production", "shop", time(20), time(21), &refused())).await.unwrap();
+    log.record_failure(&FailedAttempt::new("production", "shop", time(20), time(21), &refused()))
+        .await
+        .unwrap();
     good.unwrap()
 }
 

@@ -7,7 +7,9 @@ use backup_core::{
     Error, Result,
     catalog::log::{BackupLog, Dialect, LogDatabase},
 };
-use rusqlite::{Batch, Connection, TransactionBehavior, fallible_iterator::FallibleIterator, types::ValueRef};
+use rusqlite::{
+    Batch, Connection, TransactionBehavior, fallible_iterator::FallibleIterator, types::ValueRef,
+};
 
 use super::{
     LOCK_TIMEOUT,

@@ -52,8 +52,10 @@ impl Answer {
 
 impl Found {
     fn read(self) -> Result<Entry> {
-        let damaged = |message: &str| Error::new(ErrorKind::Corrupt, message).with_context("backup", &self.backup);
-        let bytes = |digits: &str| hex::decode(digits).map_err(|err| damaged("the row is damaged").with_source(err));
+        let damaged =
+            |message: &str| Error::new(ErrorKind::Corrupt, message).with_context("backup", &self.backup);
+        let bytes =
+            |digits: &str| hex::decode(digits).map_err(|err| damaged("the row is damaged").with_source(err));
         let manifest = Manifest::from_json(&bytes(&self.manifest)?)
             .map_err(|err| err.with_context("backup", &self.backup))?;
         if manifest.backup_ref().to_string() != self.backup {

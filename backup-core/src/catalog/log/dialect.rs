@@ -159,8 +159,9 @@ impl Dialect {
 
     /// Statements that make the tables, the last of which is the one that shows that all are there.
     pub(super) fn create_missing(self, schema: Option<&str>, tables: &[(String, String)]) -> String {
-        let create =
-            |(name, body): &(String, String)| format!("CREATE TABLE IF NOT EXISTS {} {body}", self.table(schema, name));
+        let create = |(name, body): &(String, String)| {
+            format!("CREATE TABLE IF NOT EXISTS {} {body}", self.table(schema, name))
+        };
         match self {
             // In its own lock, as two that create at once meet in the catalog else; and only where something is
             // missing, as a user who may write rows need not be one who may make tables.
@@ -178,7 +179,8 @@ impl Dialect {
             }
             // Prepared, as MySQL has no other way to run a statement on a condition.
             Self::MySql => {
-                let mut script = "SET SESSION sql_mode = 'STRICT_ALL_TABLES', SESSION autocommit = 1;\n".to_owned();
+                let mut script =
+                    "SET SESSION sql_mode = 'STRICT_ALL_TABLES', SESSION autocommit = 1;\n".to_owned();
                 for table in tables {
                     let (name, _) = table;
                     script.push_str(&format!(

@@ -1,8 +1,6 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -114,7 +112,11 @@ impl<D> Clone for FailureRecorder<D> {
 impl<D: LogDatabase> BackupLog<D> {
     /// Records the failures of a pipeline; the names are for those that failed before the backup had one, a server
     /// that is down for instance. Clones are the same recorder.
-    pub fn failures(&self, environment: impl Into<String>, database: impl Into<String>) -> FailureRecorder<D> {
+    pub fn failures(
+        &self,
+        environment: impl Into<String>,
+        database: impl Into<String>,
+    ) -> FailureRecorder<D> {
         FailureRecorder {
             log: self.clone(),
             environment: environment.into(),
@@ -155,7 +157,8 @@ impl<D: LogDatabase> FailureRecorder<D> {
 
     fn record(&self, backup: Option<&BackupRef>, error: &Error) {
         let ended = self.clock.now();
-        let took = backup.and_then(|backup| self.running.end(Operation::Backup, backup)).map(|run| run.elapsed());
+        let took =
+            backup.and_then(|backup| self.running.end(Operation::Backup, backup)).map(|run| run.elapsed());
         let took = took.and_then(|took| TimeDelta::from_std(took).ok()).unwrap_or_default();
         let (environment, database) = match backup {
             Some(backup) => (&backup.environment, &backup.database),

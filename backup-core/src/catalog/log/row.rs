@@ -75,7 +75,12 @@ impl Row {
             environment: manifest.environment.clone(),
             database: manifest.database.clone(),
             kind: Some(manifest.kind),
-            path: Some(store.map_or_else(|| key.to_string(), |store| format!("{}/{key}", store.trim_end_matches('/')))),
+            path: Some(
+                store.map_or_else(
+                    || key.to_string(),
+                    |store| format!("{}/{key}", store.trim_end_matches('/')),
+                ),
+            ),
             size: Some(manifest.artifact.size),
             started: manifest.created_at,
             completed: manifest.finished_at,
@@ -126,15 +131,16 @@ impl Row {
 
 impl RowStanding {
     pub(super) fn of(entry: &Entry) -> Self {
-        let (status, level) = if entry.annotations.iter().any(|annotation| annotation.note.name() == "pruning") {
-            (LogStatus::Pruning, None)
-        } else {
-            match entry.standing() {
-                Standing::Unproven => (LogStatus::Completed, None),
-                Standing::Proven { level } => (LogStatus::Verified, Some(level.name().to_owned())),
-                Standing::Failed { level } => (LogStatus::Damaged, Some(printable(level.to_owned()))),
-            }
-        };
+        let (status, level) =
+            if entry.annotations.iter().any(|annotation| annotation.note.name() == "pruning") {
+                (LogStatus::Pruning, None)
+            } else {
+                match entry.standing() {
+                    Standing::Unproven => (LogStatus::Completed, None),
+                    Standing::Proven { level } => (LogStatus::Verified, Some(level.name().to_owned())),
+                    Standing::Failed { level } => (LogStatus::Damaged, Some(printable(level.to_owned()))),
+                }
+            };
         Self { status, level, details: details(entry, status), notes: entry.annotations.len() }
     }
 }

@@ -145,11 +145,8 @@ impl Script {
     fn select_sizes(&self, filter: &Filter) -> String {
         let mut conditions = String::new();
         let kind = filter.kind.map(|kind| kind.name().to_owned());
-        let wanted = [
-            ("environment", &filter.environment),
-            ("database_name", &filter.database),
-            ("type", &kind),
-        ];
+        let wanted =
+            [("environment", &filter.environment), ("database_name", &filter.database), ("type", &kind)];
         for (column, value) in wanted {
             if let Some(value) = value {
                 // By the bytes: MySQL takes `shop` and `shop ` for one.
