@@ -163,7 +163,7 @@ impl AuditTrail {
         answered.await.map_err(|_| closed())?
     }
 
-    fn append(&self, line: Line<'_>) {
+    fn append(&self, line: &Line<'_>) {
         let bytes = line.encode(&self.who, self.clock.now());
         if let Err(full) = self.queue.try_send(Command::Line(bytes)) {
             self.lost.add(match full {
@@ -210,7 +210,7 @@ impl Observer for AuditTrail {
             },
             Event::Progress { .. } => return,
         };
-        self.append(line);
+        self.append(&line);
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`MysqlBackupLog`]: a log of the backups in a table of MySQL or MariaDB, written by the server's SQL client.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use backup_core::{
@@ -8,6 +8,7 @@ use backup_core::{
     catalog::log::{BackupLog, Dialect, LogDatabase},
     process::Host,
 };
+use tokio::sync::OnceCell;
 
 use crate::{
     config::MysqlConfig,
@@ -40,6 +41,8 @@ pub type MysqlBackupLog = BackupLog<MysqlLogDatabase>;
 pub struct MysqlLogDatabase {
     config: MysqlConfig,
     installed: Installed,
+    /// The server as it answered first, so that a question costs one start of the client and not two.
+    server: Arc<OnceCell<Server>>,
 }
 
 impl MysqlLogDatabase {
@@ -55,12 +58,13 @@ impl MysqlLogDatabase {
     /// Keeps the log in the database that `config` names.
     #[must_use]
     pub fn new(config: MysqlConfig) -> Self {
-        Self { config, installed: Installed::default() }
+        Self { config, installed: Installed::default(), server: Arc::default() }
     }
 
     /// Uses the client programs in this folder and no others; called again, those in that folder too.
     #[must_use]
     pub fn client_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.server = Arc::default();
         self.installed.folders.push(folder.into());
         self
     }
@@ -68,6 +72,7 @@ impl MysqlLogDatabase {
     /// Runs the client program on this host; the address of the server is the one seen from there.
     #[must_use]
     pub fn over(mut self, host: Host) -> Self {
+        self.server = Arc::default();
         self.installed.host = host;
         self
     }
@@ -84,7 +89,8 @@ impl LogDatabase for MysqlLogDatabase {
     }
 
     async fn run(&self, script: &str) -> Result<Vec<Vec<String>>> {
-        let server = Server::connect(&self.config, &self.installed).await?;
+        let connect = || Server::connect(&self.config, &self.installed);
+        let server = self.server.get_or_try_init(connect).await?;
         let rows = server.ask(script, QUESTION_LIMIT).await?;
         Ok(rows.iter().map(<[String]>::to_vec).collect())
     }

@@ -194,7 +194,7 @@ impl<D: LogDatabase> BackupLog<D> {
 
     /// Brings the status up to date with the notes, unless somebody did who saw more of them.
     async fn refresh(&self, entry: &Entry) -> Result<()> {
-        self.ask(&self.script().refresh(entry)?).await.map(drop)
+        self.ask(&self.script().refresh(entry)).await.map(drop)
     }
 }
 

@@ -5,11 +5,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{TryStreamExt, future::join_all};
 
-use super::sample_manifest;
+use super::{fake::FakeDumper, sample_manifest};
 use crate::{
-    Annotation, BackupLog, Catalog, Entry, Error, ErrorKind, Evidence, Filter, Kind, Level, Manifest, Note,
-    Verdict,
+    Annotation, BackupLog, Catalog, Entry, Error, ErrorKind, Evidence, Filter, Kind, Level, Manifest,
+    MemoryStore, Note, Pipeline, Secret, Verdict,
     catalog::log::{Dialect, FailedAttempt, LogDatabase},
+    pipeline::{BackupRequest, Confirmation},
 };
 
 /// Expands to one `#[tokio::test]` per clause of a [`BackupLog`](crate::BackupLog), and those of the catalog that it is.
@@ -276,6 +277,38 @@ pub async fn the_documented_questions_are_answered<D: LogDatabase + Clone>(datab
     assert_eq!(found, [("crm", "production/crm/backup-20261120-020109"), ("shop", &good)]);
     let of_one = database.run(&format!("{prelude}{}", questions[1])).await.unwrap();
     assert_eq!((of_one.len(), of_one[0][0].as_str()), (1, good.as_str()));
+}
+
+/// A database that is gone, here by `stop`, costs a pipeline warnings and never a backup, nor the password; not one of
+/// the clauses of [`log_conformance!`](crate::log_conformance), as it takes a server of its own.
+pub async fn a_database_that_is_down_costs_a_warning_and_no_backup<D: LogDatabase>(
+    database: D,
+    password: &Secret,
+    stop: impl FnOnce(),
+) {
+    let log = BackupLog::new(database);
+    let failures = log.failures("production", "fake");
+    let pipeline = |dumper| {
+        let pipeline = Pipeline::new(dumper, MemoryStore::new()).with_environment("production");
+        pipeline.with_mirror(log.clone()).with_observer(failures.clone())
+    };
+    let good = pipeline(FakeDumper::new("rows"));
+    let first = good.backup(BackupRequest::new()).await.unwrap();
+    assert_eq!(first.warnings, Vec::<String>::new());
+    assert_eq!(log.get(&first.backup).await.unwrap(), good.entry(&first.backup).await.unwrap());
+    stop();
+    let second = good.backup(BackupRequest::new()).await.unwrap();
+    assert!(second.warnings[0].contains("a mirror of the catalog did not take the backup"), "{second:?}");
+    assert!(!format!("{:?}", second.warnings).contains(password.expose()));
+    let proof = good.verify(&second.backup, Level::Decoded).await.unwrap();
+    assert!(proof.evidence.passed());
+    for report in [&first, &second] {
+        good.delete(&report.backup, Confirmation::Confirmed).await.unwrap();
+    }
+    let failing = pipeline(FakeDumper::new("rows").fail_probe(ErrorKind::ConnectionFailed));
+    failing.backup(BackupRequest::new()).await.unwrap_err();
+    failures.settle().await;
+    assert_eq!(failures.lost(), 1);
 }
 
 /// Backups of which the third newest of the shop is the newest good one.

@@ -44,23 +44,11 @@ async fn a_backup_is_logged_from_its_commit_to_its_deletion() {
 async fn a_server_that_is_down_costs_a_warning_and_no_backup() {
     let server = Server::start().await;
     server.create_database("ops").await;
-    let log = MysqlBackupLog::new(database(&server, "ops"));
-    let failures = log.failures("production", "fake");
-    let pipeline = pipeline(&log);
-    let first = pipeline.backup(BackupRequest::new()).await.unwrap();
-    assert_eq!(first.warnings, Vec::<String>::new());
-    server.kill_server();
-    let second = pipeline.backup(BackupRequest::new()).await.unwrap();
-    assert!(second.warnings[0].contains("a mirror of the catalog did not take the backup"), "{second:?}");
-    assert!(!format!("{:?}", second.warnings).contains(server.password().expose()));
-    for report in [&first, &second] {
-        pipeline.delete(&report.backup, Confirmation::Confirmed).await.unwrap();
-    }
-    let broken =
-        Pipeline::new(FakeDumper::new("rows").fail_probe(ErrorKind::ConnectionFailed), MemoryStore::new());
-    broken.with_observer(failures.clone()).backup(BackupRequest::new()).await.unwrap_err();
-    failures.settle().await;
-    assert_eq!(failures.lost(), 1);
+    let (database, password) = (database(&server, "ops"), server.password());
+    clauses::a_database_that_is_down_costs_a_warning_and_no_backup(database, &password, || {
+        server.kill_server();
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -160,7 +160,7 @@ impl Dialect {
     /// Statements that make the tables, the last of which is the one that shows that all are there.
     pub(super) fn create_missing(self, schema: Option<&str>, tables: &[(String, String)]) -> String {
         let create = |(name, body): &(String, String)| {
-            format!("CREATE TABLE IF NOT EXISTS {} {body}", self.table(schema, name))
+            format!("CREATE TABLE IF NOT EXISTS {} {body};\n", self.table(schema, name))
         };
         match self {
             // In its own lock, as two that create at once meet in the catalog else; and only where something is
@@ -170,7 +170,7 @@ impl Dialect {
                     .iter()
                     .map(|(name, _)| format!("to_regclass('{}') IS NULL", self.table(schema, name)))
                     .collect();
-                let create: String = tables.iter().map(|table| format!("{};\n", create(table))).collect();
+                let create: String = tables.iter().map(create).collect();
                 format!(
                     "SET default_transaction_isolation = 'read committed';\n\
                      DO $create$ BEGIN IF {} THEN\nPERFORM pg_advisory_xact_lock({ADVISORY_LOCK});\n{create}END IF; END $create$;\n",
@@ -192,7 +192,7 @@ impl Dialect {
                 }
                 script
             }
-            Self::Sqlite => tables.iter().map(|table| format!("{};\n", create(table))).collect(),
+            Self::Sqlite => tables.iter().map(create).collect(),
         }
     }
 }
