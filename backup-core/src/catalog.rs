@@ -14,12 +14,14 @@ use crate::{
 mod annotation;
 mod find;
 mod json;
+pub mod log;
 mod recovery;
 mod standing;
 mod store;
 pub use annotation::{Annotation, Note};
 pub use find::find;
 pub use json::JsonCatalog;
+pub use log::BackupLog;
 pub use recovery::Recovery;
 pub use standing::Standing;
 pub use store::StoreCatalog;

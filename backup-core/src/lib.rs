@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
 pub mod catalog;
 pub mod clock;
 pub mod compress;
@@ -14,6 +15,8 @@ pub mod health;
 pub mod inventory;
 mod key;
 pub mod manifest;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod notify;
 pub mod pipeline;
 pub mod process;
@@ -31,7 +34,8 @@ pub mod testkit;
 pub mod transform;
 pub mod verify;
 
-pub use catalog::{Annotation, Catalog, Entry, Filter, JsonCatalog, Note, StoreCatalog};
+pub use audit::AuditTrail;
+pub use catalog::{Annotation, BackupLog, Catalog, Entry, Filter, JsonCatalog, Note, StoreCatalog};
 pub use clock::{Clock, SystemClock};
 pub use compress::Compressor;
 pub use diff::Diff;

@@ -39,6 +39,8 @@ pub use prune::{PruneInterrupted, PruneReport, Pruned, SpareReason, Spared};
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};
 pub use verify::VerifyReport;
 
+pub(crate) use claim::host_name;
+
 /// How long nothing may move in any stage before an operation is given up.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
@@ -81,7 +83,7 @@ pub struct Pipeline {
     rehearsal: Option<Arc<Rehearsal>>,
     retention: Option<Arc<Retention>>,
     names: Option<Arc<IdTemplate>>,
-    observer: Option<Arc<dyn Observer>>,
+    observers: Vec<Arc<dyn Observer>>,
     clock: Arc<dyn Clock>,
     environment: String,
     level: Level,
@@ -112,7 +114,7 @@ impl Pipeline {
             rehearsal: None,
             retention: None,
             names: None,
-            observer: None,
+            observers: Vec::new(),
             clock: Arc::new(SystemClock),
             environment: "default".to_owned(),
             level: Level::Digest,
@@ -182,10 +184,10 @@ impl Pipeline {
         self
     }
 
-    /// Tells `observer` what happens.
+    /// Tells `observer` too what happens; may be called again for more, who are told in turn.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer) -> Self {
-        self.observer = Some(Arc::new(observer));
+        self.observers.push(Arc::new(observer));
         self
     }
 
@@ -278,7 +280,7 @@ impl Pipeline {
     }
 
     fn emit(&self, event: &Event<'_>) {
-        if let Some(observer) = &self.observer {
+        for observer in &self.observers {
             observer.observe(event);
         }
     }
