@@ -84,7 +84,8 @@ pub trait LogDatabase: Send + Sync + Debug + 'static {
 /// | `live` | 1 as long as the backup exists, else NULL |
 ///
 /// `backup_log_note` holds what was recorded since: `id`, `entry` (the row's `id`), `at`, `note` (`verified`, `held`,
-/// …), `record` (JSON). Neither names nor types are taken away in later versions.
+/// …), `record` (JSON). A note is added first, and the status is brought up to date with all notes then: where that failed,
+/// which is an error, the next note mends it. Neither names nor types are taken away in later versions.
 ///
 /// # Examples
 ///
@@ -191,11 +192,6 @@ impl<D: LogDatabase> BackupLog<D> {
     async fn read(&self, ids: &[u64]) -> Result<Vec<Result<Entry>>> {
         Ok(self.ask(&self.script().by_ids(ids)).await?.into_entries())
     }
-
-    /// Brings the status up to date with the notes, unless somebody did who saw more of them.
-    async fn refresh(&self, entry: &Entry) -> Result<()> {
-        self.ask(&self.script().refresh(entry)).await.map(drop)
-    }
 }
 
 #[async_trait]
@@ -224,8 +220,8 @@ impl<D: LogDatabase> Catalog for BackupLog<D> {
             return Err(not_found(backup));
         }
         // None where it was removed meanwhile: its status is what the removal said.
-        match answer.into_entries().pop() {
-            Some(entry) => self.refresh(&entry?).await,
+        match answer.into_first() {
+            Some((id, entry)) => self.ask(&self.script().refresh(id, &entry?)).await.map(drop),
             None => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use backup_core::{
-    Error, Result,
+    Result,
     catalog::log::{BackupLog, Dialect, LogDatabase},
 };
 use rusqlite::{
@@ -70,7 +70,6 @@ fn run(path: &Path, script: &str, cancel: &Cancel) -> Result<Vec<Vec<String>>> {
         transaction.commit()?;
         Ok(rows)
     })
-    .map_err(|err: Error| err.with_operation("log"))
 }
 
 /// All rows of all statements.

@@ -48,6 +48,11 @@ impl Answer {
     pub(super) fn into_entries(self) -> Vec<Result<Entry>> {
         self.entries.into_values().map(Found::read).collect()
     }
+
+    /// The first backup with the number of its row.
+    pub(super) fn into_first(mut self) -> Option<(u64, Result<Entry>)> {
+        self.entries.pop_first().map(|(id, found)| (id, found.read()))
+    }
 }
 
 impl Found {

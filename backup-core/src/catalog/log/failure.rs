@@ -170,7 +170,9 @@ impl<D: LogDatabase> FailureRecorder<D> {
             (Arc::clone(&self.pending).try_acquire_owned(), tokio::runtime::Handle::try_current())
         else {
             self.lost.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!("a failed backup is not recorded in the log: too many are under way");
+            tracing::warn!(
+                "a failed backup is not recorded in the log: too many are under way, or no runtime is"
+            );
             return;
         };
         let (log, lost) = (self.log.clone(), Arc::clone(&self.lost));

@@ -95,16 +95,15 @@ impl Script {
 
     /// Sets what the notes say together. Two that annotate at once both come here after their own note, so that the
     /// later of them saw both; the one that saw fewer changes nothing.
-    pub(super) fn refresh(&self, entry: &Entry) -> String {
+    pub(super) fn refresh(&self, id: u64, entry: &Entry) -> String {
         let RowStanding { status, level, details, notes } = RowStanding::of(entry);
         let level = level.map_or_else(|| "NULL".to_owned(), |level| self.dialect.literal(&level));
         format!(
-            "{}UPDATE {} SET status = {}, level = {level}, details = {}, noted = {notes} WHERE {} AND noted < {notes};\n",
+            "{}UPDATE {} SET status = {}, level = {level}, details = {}, noted = {notes} WHERE live = 1 AND id = {id} AND noted < {notes};\n",
             self.create,
             self.log,
             self.dialect.name(status.name()),
             self.dialect.literal(&details),
-            self.named(&entry.manifest.backup_ref()),
         )
     }
 
