@@ -20,6 +20,7 @@ mod standing;
 mod store;
 pub use annotation::{Annotation, Note};
 pub use find::find;
+pub(crate) use find::find_selected;
 pub use json::JsonCatalog;
 pub use log::BackupLog;
 pub use recovery::Recovery;

@@ -69,6 +69,7 @@ pub fn check(facts: &HealthFacts, policy: &HealthPolicy, now: DateTime<Utc>) -> 
 
 /// The backups of one database in one environment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Series {

@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod notify;
 pub mod pipeline;
 pub mod process;
+pub mod protocol;
 pub mod restore;
 pub mod retention;
 #[cfg(feature = "schedule")]

@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     BackupRef, Catalog, Clock, Compressor, Dumper, Encryptor, Entry, Error, ErrorKind, Event, Filter, Level,
-    Observer, Operation, Rehearsal, Result, Retention, Store, SystemClock,
+    Observer, Operation, Rehearsal, Result, Retention, SourceInfo, Store, SystemClock,
     catalog::StoreCatalog,
     compress::{self, Identity},
     manifest::IdTemplate,
@@ -222,6 +222,32 @@ impl Pipeline {
     #[must_use]
     pub fn catalog(&self) -> &Arc<dyn Catalog> {
         &self.catalog
+    }
+
+    /// The policy by which the series of each new backup is pruned.
+    #[must_use]
+    pub fn retention(&self) -> Option<&Retention> {
+        self.retention.as_deref()
+    }
+
+    /// Asks the database for its name, its size and the versions of tool and server, changing nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Dumper::probe`]; [`InvalidInput`](ErrorKind::InvalidInput) for a pipeline without a database.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn probe(&self) -> Result<SourceInfo> {
+        self.within("probe", self.own_dumper()?.probe()).await
+    }
+
+    fn own_dumper(&self) -> Result<&Arc<dyn Dumper>> {
+        self.dumper.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidInput, "the pipeline has no database to back up")
+                .with_suggestion("make it by Pipeline::new, with a dumper")
+        })
     }
 
     /// Waits until what dropped operations stored has been removed, each within a minute; for a graceful shutdown.

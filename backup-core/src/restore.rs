@@ -220,6 +220,7 @@ pub enum Contents {
 
 /// What a probe of a restore's target found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct TargetInfo {
     /// The database's name, or the file's path.
@@ -260,7 +261,9 @@ impl TargetInfo {
 }
 
 /// What may happen to a target that is not empty.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum OnExisting {
     /// It is refused; nothing is changed.
@@ -289,6 +292,7 @@ pub enum Selection {
 
 /// What a selection of a dump means.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Selected {
     /// The tables whose rows are restored, named as the inventory names them.

@@ -38,7 +38,11 @@ pub async fn interruptible<T>(
 }
 
 /// Waits for Ctrl-C, SIGTERM, or SIGHUP: the end of the terminal.
-async fn terminated() {
+///
+/// # Cancel safety
+///
+/// Cancel-safe; a signal that comes while nobody waits is lost or ends the process.
+pub async fn terminated() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::SignalKind;

@@ -21,14 +21,28 @@ const NEAR: usize = 3;
 ///
 /// Cancel-safe.
 pub async fn find(catalog: &(impl Catalog + ?Sized), text: &str) -> Result<Entry> {
+    find_selected(catalog, text, &Filter::all()).await
+}
+
+/// [`find`] among the backups that a filter selects: others are not there.
+pub(crate) async fn find_selected(
+    catalog: &(impl Catalog + ?Sized),
+    text: &str,
+    filter: &Filter,
+) -> Result<Entry> {
     if text.contains('/') {
-        return catalog.get(&text.parse::<BackupRef>()?).await;
+        let backup = text.parse::<BackupRef>()?;
+        if filter.environment.as_ref().is_some_and(|environment| *environment != backup.environment) {
+            return Err(super::not_found(&backup));
+        }
+        let entry = catalog.get(&backup).await?;
+        return if filter.selects(&entry.manifest) { Ok(entry) } else { Err(super::not_found(&backup)) };
     }
     let id = BackupId::parse(text)?;
     let mut found: Vec<Entry> = Vec::new();
     let mut damaged = None;
     let mut near: Option<(usize, BackupRef)> = None;
-    let mut entries = catalog.list(&Filter::all());
+    let mut entries = catalog.list(filter);
     while let Some(entry) = entries.next().await {
         match entry {
             Ok(entry) if entry.manifest.id == id => found.push(entry),

@@ -8,6 +8,7 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// A new kind needs a new [`SCHEMA_VERSION`](super::SCHEMA_VERSION): retention cannot treat one that it does not know.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Kind {

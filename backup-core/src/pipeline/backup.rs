@@ -3,7 +3,7 @@ use std::sync::Arc;
 use chrono::SubsecRound;
 use serde::Serialize;
 
-use super::{Pipeline, PruneReport, claim::host_name, fresh::no_database, meter::Meter};
+use super::{Pipeline, PruneReport, claim::host_name, meter::Meter};
 use crate::{
     BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, Result, manifest::Named,
 };
@@ -45,10 +45,10 @@ impl Pipeline {
     /// Cancel-safe: a dropped call ends the tool, leaves no backup, and removes what was stored, on a task of
     /// its own. Once the manifest is being written, the commit goes on by itself.
     pub async fn backup(&self, request: BackupRequest) -> Result<BackupReport> {
-        let Some(dumper) = &self.dumper else {
-            return self.ended(Operation::Backup, None, Err(no_database()));
-        };
-        self.backup_from(dumper, request).await
+        match self.own_dumper() {
+            Ok(dumper) => self.backup_from(dumper, request).await,
+            Err(err) => self.ended(Operation::Backup, None, Err(err)),
+        }
     }
 
     /// [`backup`](Self::backup) of another database than the pipeline's own.

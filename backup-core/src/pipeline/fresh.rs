@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{BackupReport, BackupRequest, Listing, Pipeline};
 #[cfg(feature = "schedule")]
 use crate::Clock;
-use crate::{BackupRef, Entry, Error, ErrorKind, Filter, Operation, Result};
+use crate::{BackupRef, Entry, Filter, Operation, Result};
 
 /// A backup that is new enough.
 #[derive(Debug, Clone, Serialize)]
@@ -121,12 +121,12 @@ impl Pipeline {
     /// Whether it can make backups.
     #[cfg(feature = "schedule")]
     pub(crate) fn has_database(&self) -> Result<()> {
-        if self.dumper.is_some() { Ok(()) } else { Err(no_database()) }
+        self.own_dumper().map(drop)
     }
 
     /// The name of the database, as a probe finds it.
     pub(crate) async fn database(&self) -> Result<String> {
-        let Some(dumper) = &self.dumper else { return Err(no_database()) };
+        let dumper = self.own_dumper()?;
         Ok(self.within("probe", dumper.probe()).await?.database)
     }
 
@@ -143,9 +143,4 @@ pub(crate) fn newest_good<'a>(
     now: DateTime<Utc>,
 ) -> Option<&'a Entry> {
     entries.into_iter().find(|entry| entry.is_good() && entry.manifest.created_at <= now)
-}
-
-pub(super) fn no_database() -> Error {
-    Error::new(ErrorKind::InvalidInput, "the pipeline has no database to back up")
-        .with_suggestion("make it by Pipeline::new, with a dumper")
 }

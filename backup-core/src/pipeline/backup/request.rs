@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Kind, Result, manifest::Layout};
 
@@ -29,7 +30,9 @@ pub struct BackupRequest {
 
 /// What happens when the store's free space is less than the estimate: the database's size + 20 %, and 30 %
 /// of that when compressed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SpaceCheck {
     /// The backup is refused before it starts ([`StorageFull`](ErrorKind::StorageFull)).

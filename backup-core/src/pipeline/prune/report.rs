@@ -1,6 +1,6 @@
 use std::{error::Error as StdError, fmt};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{BackupRef, Error, Retryable, retention::DeleteReason, store::SweepReport};
 
@@ -49,7 +49,8 @@ pub struct Spared {
 }
 
 /// Why a prune passes over a backup of its plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SpareReason {

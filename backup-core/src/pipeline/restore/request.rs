@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use super::super::Confirmation;
 use crate::{OnExisting, Selection};
 
@@ -18,7 +20,9 @@ pub struct RestoreRequest {
 }
 
 /// Whether a target that is replaced is backed up first, into the pipeline's store, as `pre-rollback`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SafetyBackup {
     /// It is; without it nothing is replaced.
@@ -29,7 +33,9 @@ pub enum SafetyBackup {
 }
 
 /// Whether the target may be the very database that the backup came from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SourceAsTarget {
     /// It may not: a restore over production is never an accident.
