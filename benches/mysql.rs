@@ -1,4 +1,5 @@
-//! A backup of MariaDB or MySQL, here and over SSH, against the shell pipes that it replaces, in one run, alternating.
+//! Backups and restores of MariaDB or MySQL, here and over SSH, against the shell pipes that they replace, in one run,
+//! alternating.
 //!
 //! `cargo bench --package benches --bench mysql` starts a server and an SSH server of its own, fills a database and
 //! prints the medians. `BACKUP_BENCH_MB` (1000 unless said) is the size of the dump, `BACKUP_BENCH_ROUNDS` (3) the rounds,
@@ -17,16 +18,16 @@ use std::{
 };
 
 use backup_core::{
-    Filter, Pipeline, compress,
-    pipeline::BackupRequest,
+    Filter, Pipeline, Rehearsal, compress,
+    pipeline::{BackupRequest, RestoreRequest},
     process::{Host, Ssh, WireCompression},
     testkit::{
         mysql::{Flavour, PrivateMysql},
         sshd::PrivateSshd,
     },
 };
-use benches::{run, setting, table};
-use handler_mysqldump::MysqlDump;
+use benches::{run, setting, table, this_program};
+use handler_mysqldump::{MysqlDump, MysqlRestore, Rehearse};
 use storage_local::LocalStore;
 
 /// Plain bytes that one generated row takes in a dump, about.
@@ -39,10 +40,10 @@ const OPTIONS: &str = "--single-transaction --quick --routines --triggers --even
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    if args.get(1).is_some_and(|arg| arg == "one") {
-        runtime.block_on(one(&args[2..]));
-    } else {
-        runtime.block_on(compare());
+    match args.get(1).map(String::as_str) {
+        Some("one") => runtime.block_on(one(&args[2..])),
+        Some("restore") => runtime.block_on(restore(&args[2..])),
+        _ => runtime.block_on(compare()),
     }
 }
 
@@ -61,6 +62,29 @@ async fn one(args: &[String]) {
         .with_compressor(compress::parse("zstd:1").unwrap())
         .with_level(level.parse().unwrap());
     pipeline.backup(BackupRequest::new()).await.unwrap();
+}
+
+/// One restore, or one rehearsal, which says how much of it the restore was.
+async fn restore(args: &[String]) {
+    let [url, clients, store, backup, level @ ..] = args else { return };
+    let mut restore = MysqlRestore::from_url(url).unwrap().client_dir(clients);
+    if std::env::var_os("BACKUP_TEST_MYSQL_BIN").is_some() {
+        restore = restore.server_dir(clients);
+    }
+    let (pipeline, backup) =
+        (Pipeline::for_store(LocalStore::open(store).await.unwrap()), backup.parse().unwrap());
+    let [level] = level else {
+        pipeline.restore(&backup, &restore, RestoreRequest::new().confirmed()).await.unwrap();
+        return;
+    };
+    let pipeline = pipeline.with_rehearsal(Rehearsal::new(restore.rehearse_in(Rehearse::PrivateServer)));
+    let report = pipeline.verify(&backup, level.parse().unwrap()).await.unwrap();
+    let evidence = report.ensure_passed().unwrap().evidence;
+    let restore_ms = evidence.rehearsed.unwrap().restore_ms;
+    eprintln!(
+        "rehearsal {level}: {} ms beyond the restore of {restore_ms} ms",
+        evidence.duration_ms - restore_ms
+    );
 }
 
 struct Bench {
@@ -102,6 +126,7 @@ async fn compare() {
     }
     table::print("backup", rows[..5].iter(), 2);
     table::print("over ssh", rows[5..].iter(), 0);
+    bench.restores(rounds).await;
 }
 
 impl Bench {
@@ -110,6 +135,48 @@ impl Bench {
         let socket = self.server.socket();
         let text = format!("[client]\nuser=root\npassword=\"{password}\"\nsocket={}\n", socket.display());
         std::fs::write(self.folder.join("options"), text).unwrap();
+    }
+
+    async fn restores(&self, rounds: u64) {
+        let (store, url) = (self.folder.join("store"), self.server.url("target"));
+        let clients = self.server.client().parent().unwrap();
+        let dump = MysqlDump::from_url(&self.server.url("bench")).unwrap().client_dir(clients);
+        let pipeline = Pipeline::new(dump, LocalStore::open(&store).await.unwrap())
+            .with_compressor(compress::parse("zstd:1").unwrap());
+        let made = pipeline.backup(BackupRequest::new()).await.unwrap();
+        let file = store.join(made.manifest.artifact.key.as_str());
+        let names = [
+            "zstdcat \\| client",
+            "this library, into an empty database",
+            "rehearsal, level restored",
+            "rehearsal, level equal",
+        ];
+        let mut rows = names.map(table::Row::new);
+        let (client, options) = (self.server.client(), self.folder.join("options"));
+        let pipe = format!(
+            "zstdcat {} | {} --defaults-file={} target",
+            file.display(),
+            client.display(),
+            options.display()
+        );
+        for round in 0..rounds {
+            for (index, row) in rows.iter_mut().enumerate() {
+                self.server.sql("", "DROP DATABASE IF EXISTS target; CREATE DATABASE target").await;
+                let mut command = if index == 0 { Command::new("bash") } else { this_program(&["restore"]) };
+                if index == 0 {
+                    command.args(["-o", "pipefail", "-c", &pipe]);
+                } else {
+                    command.args([&url, &clients.display().to_string(), &store.display().to_string()]);
+                    command
+                        .arg(made.backup.to_string())
+                        .args([None, Some("restored"), Some("equal")][index - 1]);
+                }
+                settle();
+                row.add(run(command), 0);
+            }
+            eprintln!("restore round {} of {rounds} done", round + 1);
+        }
+        table::print("restore", rows.iter(), 0);
     }
 
     fn shell(&self, row: &mut table::Row, script: &str) {

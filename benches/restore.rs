@@ -1,7 +1,8 @@
 //! Whole restores and rehearsals against the stock programs, in one run, alternating.
 //!
 //! `cargo bench --package benches --bench restore` starts a PostgreSQL of its own, fills it and prints the
-//! medians. `BACKUP_BENCH_MB` (1000 unless said) is the size of the dump, `BACKUP_BENCH_ROUNDS` (3) the rounds.
+//! medians. `BACKUP_BENCH_MB` (1000 unless said) is the size of the dump, `BACKUP_BENCH_ROUNDS` (3) the rounds;
+//! `BACKUP_BENCH_REHEARSALS=0` leaves the rehearsals out.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -99,6 +100,9 @@ async fn compare() {
             0,
         );
         for (row, level) in [(4, "restored"), (5, "equal")] {
+            if setting("BACKUP_BENCH_REHEARSALS", 1) == 0 {
+                continue;
+            }
             let args = ["rehearse", &bench.server.url("bench"), &bench.store(), &plain.to_string(), level];
             rows[row].add(run(this_program(&args)), 0);
         }

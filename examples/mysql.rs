@@ -10,7 +10,8 @@
 
 use std::{
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use backup_core::testkit::mysql::PrivateMysql;
@@ -90,4 +91,77 @@ async fn a_wrong_password_is_one_clear_error_and_leaves_nothing() {
     assert!(!format!("{output:?}").contains("Geheim9"));
     let left = std::fs::read_dir(folder.path()).map_or(0, Iterator::count);
     assert_eq!(left, 0, "nothing is made for a backup that never began");
+}
+
+/// The name of the table that says that a database is not whole.
+const MARK: &str = "_backup_restore_unfinished";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_killed_at_any_moment_leaves_the_old_database_the_new_one_or_a_marked_one() {
+    let (server, folder) = (server().await, tempfile::tempdir().unwrap());
+    for doubled in 0..13 {
+        let more = format!("INSERT INTO orders SELECT id + {}, note FROM orders;", 3 << doubled);
+        server.sql("shop", &more).await;
+    }
+    server.sql("shop", "UPDATE orders SET note = REPEAT(SHA2(id, 256), 15);").await;
+    let created = json(&run(&mut create(&server, folder.path())));
+    let id = created["result"]["backup"]["id"].as_str().unwrap();
+    server.create_database("kept").await;
+    server.sql("kept", "CREATE TABLE old AS SELECT 42 AS a").await;
+    let restore = |target: &str| {
+        let mut restore = example("backup");
+        restore.args(["--json", "restore", id, "--replace", "--confirm", "--store"]).arg(folder.path());
+        restore.env("BACKUP_TARGET_URL", server.url(target));
+        restore
+    };
+    let (mut killed, mut marked) = (0, 0);
+    for target in ["kept", "new"] {
+        for delay in (200..3000).step_by(400) {
+            let mut child = restore(target).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            tokio::time::sleep(Duration::from_millis(delay)).await;
+            let ended = child.try_wait().unwrap().is_some();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            // What the client had sent is carried out yet.
+            let at_work =
+                format!("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB LIKE '{target}%';");
+            while server.sql("", &at_work).await != "0" {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let tables = format!(
+                "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{target}' ORDER BY 1;"
+            );
+            let tables = server.sql("", &tables).await;
+            match tables.split_whitespace().collect::<Vec<_>>()[..] {
+                ["old"] => {}
+                [] if target == "new" => {}
+                ["nothing", "orders", "plain", "seen"] => {
+                    assert_eq!(server.sql(target, "SELECT COUNT(*) FROM orders;").await, "24576");
+                }
+                ref tables if tables.contains(&MARK) => marked += 1,
+                ref tables => panic!("{target} after {delay} ms: {tables:?}"),
+            }
+            if ended {
+                break;
+            }
+            killed += 1;
+        }
+        // The next one goes on.
+        let done = run(&mut restore(target));
+        assert!(done.status.success() || done.status.code() == Some(1), "{done:?}");
+        assert_eq!(server.sql(target, "SELECT COUNT(*) FROM orders;").await, "24576");
+    }
+    assert!(killed > 3 && marked > 0, "{killed} killed, {marked} of them marked");
+
+    // What was there before any of it is listed.
+    let listed = testing::run(&["list"], folder.path(), None);
+    let listed = listed["result"]["backups"].as_array().unwrap();
+    let of_old = |entry: &&serde_json::Value| {
+        let tables = &entry["manifest"]["inventory"]["tables"];
+        entry["manifest"]["kind"] == "pre-rollback" && tables[0]["name"] == "old"
+    };
+    let safety = listed.iter().find(of_old).expect("a safety backup of the old database");
+    let safety = safety["manifest"]["id"].as_str().unwrap();
+    let verify = run(example("backup").args(["--json", "verify", safety, "--store"]).arg(folder.path()));
+    assert_eq!(json(&verify)["result"]["evidence"]["result"], "passed");
 }

@@ -14,6 +14,7 @@ use crate::{
 mod annotation;
 mod find;
 mod json;
+pub mod log;
 mod recovery;
 mod standing;
 mod store;
@@ -21,6 +22,7 @@ pub use annotation::{Annotation, Note};
 pub use find::find;
 pub(crate) use find::find_selected;
 pub use json::JsonCatalog;
+pub use log::BackupLog;
 pub use recovery::Recovery;
 pub use standing::Standing;
 pub use store::StoreCatalog;

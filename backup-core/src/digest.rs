@@ -76,6 +76,13 @@ impl Digest {
     }
 }
 
+/// A number that a text stands for, always the same one and evenly spread: deals and delays that need no dice.
+pub(crate) fn number_of(text: &str) -> u64 {
+    let digest = sha2::Sha256::digest(text);
+    let (first, _) = digest.as_slice().split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+    u64::from_le_bytes(*first)
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.algorithm.name(), self.hex())

@@ -4,6 +4,9 @@ use std::fmt::Debug;
 
 use crate::{Error, manifest::BackupRef};
 
+mod running;
+pub(crate) use running::Running;
+
 /// Sees what operations do.
 ///
 /// Called on the task of the operation: it must not block, and must not panic. A panic does not harm a

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
 pub mod catalog;
 pub mod clock;
 pub mod compress;
@@ -14,12 +15,18 @@ pub mod health;
 pub mod inventory;
 mod key;
 pub mod manifest;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod notify;
 pub mod pipeline;
 pub mod process;
 pub mod protocol;
 pub mod restore;
 pub mod retention;
+#[cfg(feature = "schedule")]
+pub mod schedule;
+#[cfg(feature = "schedule")]
+pub mod scheduler;
 mod secret;
 pub mod store;
 mod stream;
@@ -28,7 +35,8 @@ pub mod testkit;
 pub mod transform;
 pub mod verify;
 
-pub use catalog::{Annotation, Catalog, Entry, Filter, JsonCatalog, Note, StoreCatalog};
+pub use audit::AuditTrail;
+pub use catalog::{Annotation, BackupLog, Catalog, Entry, Filter, JsonCatalog, Note, StoreCatalog};
 pub use clock::{Clock, SystemClock};
 pub use compress::Compressor;
 pub use diff::Diff;
@@ -47,6 +55,10 @@ pub use restore::{
     Selected, Selection, TargetInfo, clone_name,
 };
 pub use retention::Retention;
+#[cfg(feature = "schedule")]
+pub use schedule::Schedule;
+#[cfg(feature = "schedule")]
+pub use scheduler::Scheduler;
 pub use secret::Secret;
 pub use store::{GetOptions, GetResult, MemoryStore, ObjectMeta, PutMode, PutOptions, Store, StoreExt};
 pub use stream::{ByteSender, ByteStream, EndMark, ReaderGone};

@@ -18,6 +18,7 @@ mod claim;
 mod delete;
 mod diff;
 mod drill;
+mod fresh;
 mod health;
 mod meter;
 mod orphans;
@@ -30,10 +31,15 @@ pub use backup::{BackupReport, BackupRequest, SpaceCheck};
 pub use delete::Confirmation;
 pub use diff::DiffSide;
 pub use drill::{DrillReport, DrillRequest, Drilled};
+pub use fresh::FreshnessReport;
+#[cfg(feature = "schedule")]
+pub(crate) use fresh::newest_good;
 pub use orphans::Orphans;
 pub use prune::{PruneInterrupted, PruneReport, Pruned, SpareReason, Spared};
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};
 pub use verify::VerifyReport;
+
+pub(crate) use claim::host_name;
 
 /// How long nothing may move in any stage before an operation is given up.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -77,7 +83,7 @@ pub struct Pipeline {
     rehearsal: Option<Arc<Rehearsal>>,
     retention: Option<Arc<Retention>>,
     names: Option<Arc<IdTemplate>>,
-    observer: Option<Arc<dyn Observer>>,
+    observers: Vec<Arc<dyn Observer>>,
     clock: Arc<dyn Clock>,
     environment: String,
     level: Level,
@@ -108,7 +114,7 @@ impl Pipeline {
             rehearsal: None,
             retention: None,
             names: None,
-            observer: None,
+            observers: Vec::new(),
             clock: Arc::new(SystemClock),
             environment: "default".to_owned(),
             level: Level::Digest,
@@ -178,10 +184,10 @@ impl Pipeline {
         self
     }
 
-    /// Tells `observer` what happens.
+    /// Tells `observer` too what happens; may be called again for more, who are told in turn.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer) -> Self {
-        self.observer = Some(Arc::new(observer));
+        self.observers.push(Arc::new(observer));
         self
     }
 
@@ -300,7 +306,7 @@ impl Pipeline {
     }
 
     fn emit(&self, event: &Event<'_>) {
-        if let Some(observer) = &self.observer {
+        for observer in &self.observers {
             observer.observe(event);
         }
     }

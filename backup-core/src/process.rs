@@ -13,6 +13,7 @@ mod feed;
 mod files;
 mod group;
 mod host;
+mod in_drop;
 mod private;
 mod reader;
 mod spawn;
@@ -22,6 +23,7 @@ mod tail;
 mod tests;
 
 pub use host::{Host, Places};
+pub use in_drop::finish_in_drop;
 pub use private::{PrivateServer, ServerRecipe};
 pub use ssh::{Ssh, WireCompression};
 

@@ -16,6 +16,7 @@ pub mod dumper;
 pub mod fake;
 pub mod fake_restorer;
 pub mod faults;
+pub mod log;
 #[cfg(unix)]
 pub mod mysql;
 #[cfg(unix)]

@@ -191,6 +191,20 @@ async fn the_observer_sees_the_bytes_and_the_commit() {
 }
 
 #[tokio::test]
+async fn every_observer_is_told_everything_in_turn() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let mut pipeline = Pipeline::new(database(), MemoryStore::new());
+    for number in 0..3 {
+        let sink = Arc::clone(&seen);
+        pipeline = pipeline.with_observer(move |_: &Event<'_>| sink.lock().unwrap().push(number));
+    }
+    pipeline.backup(BackupRequest::new()).await.unwrap();
+    let seen = seen.lock().unwrap();
+    assert!(seen.len() >= 9);
+    assert!(seen.chunks(3).all(|told| told == [0, 1, 2]), "{seen:?}");
+}
+
+#[tokio::test]
 async fn what_the_dumper_noticed_is_in_manifest_report_and_events() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&seen);

@@ -20,6 +20,7 @@ use crate::{
 
 mod count;
 mod definers;
+mod events;
 mod filter;
 mod keys;
 mod run;

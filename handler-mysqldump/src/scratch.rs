@@ -1,13 +1,11 @@
 //! [`MysqlScratch`]: a throw-away server, or a throw-away database on the target's server.
 
-use std::{
-    sync::{Arc, mpsc},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use backup_core::{
     Contents, Dumper, Error, ErrorKind, Inventory, Restorer, Result, Scratch, ScratchLike, ScratchPlace,
+    process::finish_in_drop,
 };
 
 use crate::{
@@ -179,21 +177,9 @@ impl Drop for TemporaryDatabase {
         }
         let (server, name) = (self.server.clone(), self.name.clone());
         let (again, token) = (self.again.clone(), self.token.clone());
-        let (done, finished) = mpsc::channel();
-        // A runtime of its own: this one may be the current one, or shutting down.
-        let thread = std::thread::Builder::new().name("backup-my-drop".to_owned()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let dropped = match runtime {
-                Ok(runtime) => runtime.block_on(remove(&server, &name, again.as_deref(), token.as_deref())),
-                Err(err) => Err(err.into()),
-            };
-            if let Err(err) = dropped {
-                tracing::warn!(database = name, %err, "a temporary database was left behind");
-            }
-            let _waiter_may_be_gone = done.send(());
-        });
-        if thread.is_err() || finished.recv_timeout(WAIT_LIMIT).is_err() {
-            tracing::warn!(database = self.name, "a temporary database may be left behind");
+        let removal = async move { remove(&server, &name, again.as_deref(), token.as_deref()).await };
+        if let Err(err) = finish_in_drop("backup-my-drop", WAIT_LIMIT, removal) {
+            tracing::warn!(database = self.name, %err, "a temporary database may be left behind");
         }
     }
 }

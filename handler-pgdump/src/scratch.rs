@@ -1,13 +1,11 @@
 //! [`PgScratch`]: a throw-away server, or a throw-away database on the target's server.
 
-use std::{
-    sync::{Arc, mpsc},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use backup_core::{
     Contents, Dumper, Error, ErrorKind, Inventory, Restorer, Result, Scratch, ScratchLike, ScratchPlace,
+    process::finish_in_drop,
 };
 
 use crate::{
@@ -160,21 +158,9 @@ impl Drop for TemporaryDatabase {
             return;
         }
         let (maintenance, name) = (self.maintenance.clone(), self.name.clone());
-        let (done, finished) = mpsc::channel();
-        // A runtime of its own: this one may be the current one, or shutting down.
-        let thread = std::thread::Builder::new().name("backup-pg-drop".to_owned()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let dropped = match runtime {
-                Ok(runtime) => runtime.block_on(drop_database(&maintenance, &name)),
-                Err(err) => Err(err.into()),
-            };
-            if let Err(err) = dropped {
-                tracing::warn!(database = name, %err, "a temporary database was left behind");
-            }
-            let _waiter_may_be_gone = done.send(());
-        });
-        if thread.is_err() || finished.recv_timeout(WAIT_LIMIT).is_err() {
-            tracing::warn!(database = self.name, "a temporary database may be left behind");
+        let removal = async move { drop_database(&maintenance, &name).await };
+        if let Err(err) = finish_in_drop("backup-pg-drop", WAIT_LIMIT, removal) {
+            tracing::warn!(database = self.name, %err, "a temporary database may be left behind");
         }
     }
 }

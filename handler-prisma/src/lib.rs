@@ -4,4 +4,4 @@
 pub mod sqlite;
 
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Check, SqliteDump, SqliteRestore, SqliteScratch};
+pub use sqlite::{Check, SqliteBackupLog, SqliteDump, SqliteLogDatabase, SqliteRestore, SqliteScratch};

@@ -11,6 +11,7 @@ mod copy;
 mod dumper;
 mod error;
 mod inventory;
+mod log;
 mod open;
 mod part;
 mod publish;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use check::Check;
 pub use dumper::SqliteDump;
+pub use log::{SqliteBackupLog, SqliteLogDatabase};
 pub use restorer::SqliteRestore;
 pub use scratch::SqliteScratch;
 

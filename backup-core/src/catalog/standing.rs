@@ -70,6 +70,12 @@ impl Entry {
         proofs.max()
     }
 
+    /// Whether it counts as a backup that is there: no check has [failed](Standing::Failed), and nobody deletes it.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.failure().is_none() && !self.is_being_deleted()
+    }
+
     /// The newest failure that no newer pass took back.
     fn failure(&self) -> Option<Check<'_>> {
         let mut passes: Vec<Check<'_>> = Vec::new();

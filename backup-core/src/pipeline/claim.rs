@@ -338,7 +338,7 @@ async fn objects_with_stem(store: &dyn Store, stem: &str) -> Result<Vec<ObjectMe
 }
 
 /// This machine's name, where the operating system tells it.
-pub(super) fn host_name() -> Option<String> {
+pub(crate) fn host_name() -> Option<String> {
     #[cfg(unix)]
     return rustix::system::uname().nodename().to_str().ok().map(str::to_owned);
     #[cfg(not(unix))]

@@ -3,10 +3,9 @@
 use std::{cmp::Reverse, time::Duration};
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::{Pipeline, VerifyReport};
-use crate::{BackupRef, Entry, Error, ErrorKind, Filter, Level, Result};
+use crate::{BackupRef, Entry, Error, ErrorKind, Filter, Level, Result, digest::number_of};
 
 /// Which backups a drill proves, and how deep.
 ///
@@ -96,9 +95,8 @@ impl DrillRequest {
 
     fn is_of_part(&self, entry: &Entry) -> bool {
         let Some((number, parts)) = self.part else { return true };
-        let digest = Sha256::digest(entry.manifest.backup_ref().to_string());
-        let (first, _) = digest.as_slice().split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
-        u64::from_le_bytes(*first) % u64::from(parts) == u64::from(number - 1)
+        let dealt = number_of(&entry.manifest.backup_ref().to_string());
+        dealt % u64::from(parts) == u64::from(number - 1)
     }
 }
 

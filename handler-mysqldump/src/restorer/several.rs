@@ -7,7 +7,7 @@ use backup_core::{
 };
 
 use super::{
-    count, definers,
+    count, definers, events,
     filter::{Begun, Databases, ScriptFilter, Wanted},
     run::Run,
     target,
@@ -63,6 +63,7 @@ pub(super) async fn restore(
         for name in several.names() {
             let server = run.server.at(&name);
             definers::check(&server, run.settings.definers, warnings).await?;
+            events::warn(&server, warnings).await?;
             tables.extend(count::tables(&server).await?.into_iter().map(|(table, rows)| {
                 TableInventory::new(qualified_name([name.as_str(), table.as_str()]), rows, 0)
             }));

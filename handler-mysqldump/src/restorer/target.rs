@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backup_core::{ByteStream, Error, ErrorKind, Inventory, Result};
 
-use super::{count, definers, filter::Wanted, run::Run, swap::chosen};
+use super::{count, definers, events, filter::Wanted, run::Run, swap::chosen};
 use crate::{
     scratch::TemporaryDatabase,
     server::{Facts, QUESTION_LIMIT, Server, quote_identifier, quote_literal},
@@ -124,6 +124,7 @@ pub(super) async fn fill_made(
     run.restore(name, wanted, body).await?;
     let server = run.server.at(name);
     definers::check(&server, run.settings.definers, warnings).await?;
+    events::warn(&server, warnings).await?;
     count::rows(&server).await
 }
 

@@ -185,3 +185,21 @@ async fn of_two_restores_at_once_the_loser_never_drops_what_the_winner_made() {
         assert_eq!(server.sql(&name, "SELECT COUNT(*) FROM t; SHOW TABLES;").await, "1\nt");
     }
 }
+
+#[tokio::test]
+async fn events_that_run_from_now_on_are_told() {
+    let server = Server::start().await;
+    server.create_database("evented").await;
+    let events = "CREATE EVENT runs ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01 00:00:00' DO SELECT 1;
+        CREATE EVENT rests ON SCHEDULE EVERY 1 DAY DISABLE DO SELECT 1;";
+    server.sql("evented", events).await;
+    let dump = whole(&server.dump("evented")).await;
+    for (scheduler, told) in [("ON", true), ("OFF", false)] {
+        server.sql("", &format!("SET GLOBAL event_scheduler = {scheduler};")).await;
+        let restore = server.restore(&format!("evented_{told}"));
+        let warnings = restore.restore(ByteStream::from(dump.clone()), plain()).await.unwrap().warnings;
+        let told_of = warnings.iter().find(|warning| warning.contains("events of the dump run"));
+        assert_eq!(told_of.is_some(), told, "{warnings:?}");
+        assert!(!told_of.is_some_and(|warning| warning.contains("rests")), "{warnings:?}");
+    }
+}

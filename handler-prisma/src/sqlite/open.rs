@@ -82,7 +82,16 @@ impl Source {
 
 /// Opens the database at `path`, which exists, for changes.
 pub(super) fn writable(path: &Path, cancel: &Cancel) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    writable_by(OpenFlags::SQLITE_OPEN_READ_WRITE, path, cancel)
+}
+
+/// Opens the database at `path` for changes, and makes it where there is none.
+pub(super) fn made_where_missing(path: &Path, cancel: &Cancel) -> Result<Connection> {
+    writable_by(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE, path, cancel)
+}
+
+fn writable_by(flags: OpenFlags, path: &Path, cancel: &Cancel) -> Result<Connection> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
         .and_then(|mut connection| {
             harden(&connection)?;
