@@ -3,6 +3,8 @@
 pub mod catalog;
 pub mod clock;
 pub mod compress;
+#[cfg(feature = "config")]
+pub mod config;
 pub mod diff;
 pub mod digest;
 pub mod docs;
@@ -34,6 +36,8 @@ pub mod verify;
 pub use catalog::{Annotation, Catalog, Entry, Filter, JsonCatalog, Note, StoreCatalog};
 pub use clock::{Clock, SystemClock};
 pub use compress::Compressor;
+#[cfg(feature = "config")]
+pub use config::Config;
 pub use diff::Diff;
 pub use digest::Digest;
 pub use dump::{Companion, Dump, Dumper, DumperInfo, Encoding, SourceInfo};
