@@ -114,7 +114,7 @@ impl Status {
 
 impl HealthReport {
     pub(super) fn new(at: DateTime<Utc>, mut checks: Vec<Check>) -> Self {
-        checks.sort_by(|a, b| b.status.cmp(&a.status));
+        checks.sort_by_key(|check| std::cmp::Reverse(check.status));
         let status = match checks.first().map(|check| check.status) {
             Some(CheckStatus::Critical) => Status::Critical,
             Some(CheckStatus::Warning) => Status::Warning,

@@ -19,7 +19,7 @@ const MAX_KEY: usize = 255;
 /// The longest summary, in characters.
 const MAX_SUMMARY: usize = 1024;
 
-/// Opens and resolves incidents of PagerDuty, by the Events API v2.
+/// Opens and resolves incidents of `PagerDuty`, by the Events API v2.
 ///
 /// Alerts of one [key](Alert::key) are one incident: it is triggered, triggered again when it escalates, and resolved.
 /// Tried three times, each for 10 seconds.

@@ -180,7 +180,7 @@ impl Troubles {
 
     fn forget_if_told(&mut self, key: &str) {
         let is_done = |trouble: &Trouble| {
-            trouble.is_over && trouble.pending == 0 && !trouble.told.iter().any(|told| told.has_any())
+            trouble.is_over && trouble.pending == 0 && !trouble.told.iter().any(Told::has_any)
         };
         if self.known.get(key).is_some_and(is_done) {
             self.known.remove(key);

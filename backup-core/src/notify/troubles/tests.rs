@@ -22,7 +22,9 @@ fn over(minute: i64) -> Alert {
 /// Observes, delivers everything, and says to which routes in which state.
 fn told(troubles: &mut Troubles, alert: &Alert, routes: &[Route]) -> Vec<(usize, AlertState)> {
     let due = troubles.observe(alert, routes);
-    due.iter().for_each(|due| troubles.delivered(due));
+    for due in &due {
+        troubles.delivered(due);
+    }
     due.into_iter().map(|due| (due.route, due.alert.state)).collect()
 }
 
@@ -123,7 +125,9 @@ fn reminders_repeat_and_escalate_what_nothing_new_came_of() {
     told(&mut troubles, &firing(0, Severity::Warning), &routes);
     let mut remind = |minute| {
         let due = troubles.remind(&routes, DateTime::UNIX_EPOCH + TimeDelta::minutes(minute));
-        due.iter().for_each(|due| troubles.delivered(due));
+        for due in &due {
+            troubles.delivered(due);
+        }
         due.into_iter().map(|due| (due.route, due.alert.state)).collect::<Vec<_>>()
     };
     assert_eq!(remind(59), []);
@@ -175,9 +179,9 @@ proptest! {
                 }
             }
         }
-        told(&mut troubles, &over(minute), &routes)
-            .into_iter()
-            .for_each(|(route, _)| open[route] = false);
+        for (route, _) in told(&mut troubles, &over(minute), &routes) {
+            open[route] = false;
+        }
         prop_assert_eq!(open, [false; 3]);
         prop_assert!(troubles.known.is_empty());
     }
