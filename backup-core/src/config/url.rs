@@ -100,7 +100,10 @@ fn check(rest: &str) -> Result<(), Refused> {
 pub(super) fn is_host(host: &str) -> bool {
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, port)) => {
-            if !address.chars().all(|char| char.is_ascii_hexdigit() || matches!(char, ':' | '.' | '%')) {
+            let (address, zone) = address.split_once('%').unwrap_or((address, ""));
+            if !address.chars().all(|char| char.is_ascii_hexdigit() || matches!(char, ':' | '.'))
+                || !zone.chars().all(|char| char.is_ascii_alphanumeric())
+            {
                 return false;
             }
             ("", port.strip_prefix(':').unwrap_or(port))

@@ -169,7 +169,9 @@ impl Worker {
         let ended = self.now();
         self.database = attempted.database.or(self.database.take());
         self.ahead = attempted.ahead.unwrap_or(std::mem::take(&mut self.ahead));
-        self.last_run = if outcome.is_none() { attempted.newest } else { None }.or(Some(started));
+        // One that only verified is as old as its backup: an occurrence may have come while it waited.
+        let dumped = attempted.backup.as_ref().map(|(_, at)| *at).filter(|at| *at < started);
+        self.last_run = if outcome.is_none() { attempted.newest } else { dumped }.or(Some(started));
         let error = outcome.and_then(Outcome::error);
         let made = attempted.backup.as_ref().filter(|_| error.is_none()).map(|(_, at)| *at);
         let last_success = made.or(attempted.newest);

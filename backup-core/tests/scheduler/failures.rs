@@ -1,11 +1,15 @@
 //! What fails, who is told, and what is left behind.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use backup_core::{
-    Alert, AlertState, ErrorKind, Event, Kind, Level, MemoryStore, Notifier, Operation, Scheduler, Severity,
+    Alert, AlertState, ErrorKind, Event, Kind, Level, MemoryStore, Notifier, Operation, Pipeline, Scheduler,
+    Severity,
     pipeline::BackupRequest,
-    scheduler::{Backoff, SchedulerOptions},
+    scheduler::{Backoff, Job, SchedulerOptions},
     testkit::faults::{FaultyStore, StoreOp},
 };
 
@@ -128,12 +132,10 @@ async fn neither_a_bad_notifier_nor_a_panic_ends_a_job() {
         let store = MemoryStore::new();
         let shop = Shop::new([failing(ErrorKind::Timeout)]);
         let clock = TestClock::at("2026-11-20T02:00:00Z");
-        // The observer panics in the second backup.
-        let starts = std::sync::atomic::AtomicUsize::new(0);
+        let starts = AtomicUsize::new(0);
         let pipeline = pipeline(&shop, &store, &clock).with_observer(move |event: &Event<'_>| {
-            if matches!(event, Event::Started { .. }) && starts.fetch_add(1, Ordering::SeqCst) == 1 {
-                panic!("on purpose");
-            }
+            let second = matches!(event, Event::Started { .. }) && starts.fetch_add(1, Ordering::SeqCst) == 1;
+            assert!(!second, "on purpose");
         });
         let options = SchedulerOptions::new().with_notifier(bad).with_backoff(quick());
         let scheduler = Scheduler::start([job(&pipeline, "daily at 02:00")], &options).unwrap();
@@ -167,16 +169,7 @@ async fn a_verification_that_could_not_be_carried_out_is_tried_again_without_ano
     let store = FaultyStore::new(MemoryStore::new());
     let shop = Shop::new([]);
     let clock = TestClock::at("2026-11-20T02:00:00Z");
-    let pipeline = pipeline(&shop, &store, &clock);
-    let (faults, broken) = (store.clone(), std::sync::atomic::AtomicBool::new(false));
-    // The first verification finds the store out of reach.
-    let pipeline = pipeline.with_observer(move |event: &Event<'_>| {
-        let verifies = matches!(event, Event::Started { operation: Operation::Verify, .. });
-        if verifies && !broken.swap(true, Ordering::SeqCst) {
-            let next = faults.calls(StoreOp::Get) + 1;
-            drop(faults.clone().fail_on(StoreOp::Get, next, ErrorKind::Unavailable));
-        }
-    });
+    let pipeline = verification_fails_once(&pipeline(&shop, &store, &clock), &store);
     let ears = Ears::default();
     let options = SchedulerOptions::new().with_notifier(ears.clone()).with_backoff(quick());
     let verified = job(&pipeline, "daily at 02:00").with_verify(Level::Decoded);
@@ -187,6 +180,25 @@ async fn a_verification_that_could_not_be_carried_out_is_tried_again_without_ano
     let newest = backups(&pipeline).await.pop().unwrap();
     assert_eq!(newest.proven().unwrap().level, Level::Decoded);
     assert_eq!(scheduler.status()[0].last_success, Some(newest.manifest.created_at));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_occurrence_that_comes_while_a_verification_waits_is_not_lost() {
+    let store = FaultyStore::new(MemoryStore::new());
+    let (shop, other) = (Shop::new([]), Shop::new([slow(0), slow(2 * 3600)]).named("other"));
+    let clock = TestClock::at("2026-11-20T02:00:00Z");
+    let long = pipeline(&other, &store, &clock).with_stall_timeout(hours(24));
+    long.backup(BackupRequest::new().with_kind(Kind::Daily)).await.unwrap();
+    let pipeline = verification_fails_once(&pipeline(&shop, &store, &clock), &store);
+    let verified = job(&pipeline, "hourly").with_verify(Level::Decoded);
+    // Takes the only slot from 02:01 to 04:01, when the verification is to be tried again.
+    let long = Job::new("other", long, "daily at 02:01".parse().unwrap());
+    let options = SchedulerOptions::new().with_at_once(1).with_backoff(Backoff::new(minutes(4), minutes(10)));
+    let scheduler = Scheduler::start([verified, long], &options).unwrap();
+    pass(minutes(130)).await;
+    assert_eq!(outcomes(&scheduler.status()), ["unproven: unavailable", "made", "made"]);
+    assert_eq!(shop.dumps.load(Ordering::SeqCst), 2);
+    assert_eq!(scheduler.status()[0].runs[2].scheduled_for, utc("2026-11-20T04:00:00Z"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -252,4 +264,16 @@ async fn those_who_watch_see_a_failure() {
     assert_eq!(outcomes(&failed), ["insufficient_disk_space"]);
     shop.then([failing(ErrorKind::StorageFull)]);
     watch.wait_for(|jobs| jobs[0].failures_in_a_row == 2).await.unwrap();
+}
+
+/// The first verification finds the store out of reach.
+fn verification_fails_once(pipeline: &Pipeline, store: &FaultyStore<MemoryStore>) -> Pipeline {
+    let (faults, broken) = (store.clone(), AtomicBool::new(false));
+    pipeline.clone().with_observer(move |event: &Event<'_>| {
+        let verifies = matches!(event, Event::Started { operation: Operation::Verify, .. });
+        if verifies && !broken.swap(true, Ordering::SeqCst) {
+            let next = faults.calls(StoreOp::Get) + 1;
+            drop(faults.clone().fail_on(StoreOp::Get, next, ErrorKind::Unavailable));
+        }
+    })
 }
