@@ -87,13 +87,21 @@ async fn run(file: &Path, name: Option<&str>) -> Result<u8> {
     let pipeline = environment.pipeline(&Everything).await?;
 
     let report = pipeline.backup(BackupRequest::new()).await?;
-    print(&format!("backed up  {} ({} bytes, proven: {})", report.backup, report.manifest.artifact.size, report.evidence.level))?;
+    print(&format!(
+        "backed up  {} ({} bytes, proven: {})",
+        report.backup, report.manifest.artifact.size, report.evidence.level
+    ))?;
 
     if let Some(policy) = &environment.retention {
-        let series = Filter::all().with_environment(&environment.name).with_database(&report.manifest.database);
+        let series =
+            Filter::all().with_environment(&environment.name).with_database(&report.manifest.database);
         let plan = pipeline.plan_prune(policy, &series).await?;
         let (kept, deleted) = (plan.kept().count() as u64, plan.deletions().count() as u64);
-        print(&format!("retention  keeps {}, would delete {}", count(kept, "backup"), count(deleted, "backup")))?;
+        print(&format!(
+            "retention  keeps {}, would delete {}",
+            count(kept, "backup"),
+            count(deleted, "backup")
+        ))?;
     }
     for job in environment.jobs(&pipeline) {
         print(&format!("schedule   {}: {}", job.name, job.schedule))?;

@@ -58,7 +58,8 @@ targets = {{ copy = {{ engine = \"fake\", database = \"copy\" }}, odd = {{ engin
 #[tokio::test]
 async fn a_pipeline_is_made_of_the_parts_as_the_settings_say() {
     let fakes = Fakes(MemoryStore::new());
-    let config = config("password = { command = [\"printf\", \"p@ss\\\\n\"] }, options = { format = \"digest\" }");
+    let config =
+        config("password = { command = [\"printf\", \"p@ss\\\\n\"] }, options = { format = \"digest\" }");
     let pipelines = config.pipelines(&fakes).await.unwrap();
     let pipeline = &pipelines["production"];
     let report = pipeline.backup(BackupRequest::new().with_kind(Kind::Daily)).await.unwrap();
@@ -74,17 +75,20 @@ async fn a_pipeline_is_made_of_the_parts_as_the_settings_say() {
     let err = environment.restorer("none", &fakes).await.unwrap_err();
     assert_eq!((err.kind(), err.suggestions()), (ErrorKind::NotFound, vec!["known targets: copy, odd"]));
     let err = environment.restorer("odd", &fakes).await.unwrap_err().to_string();
-    assert!(err.contains("there are no options here") && err.contains("targets.odd.options.a, line: 7"), "{err}");
+    assert!(
+        err.contains("there are no options here") && err.contains("targets.odd.options.a, line: 7"),
+        "{err}"
+    );
 }
 
 #[tokio::test]
 async fn an_option_that_no_part_asks_for_is_refused_with_its_place() {
     let fakes = Fakes(MemoryStore::new());
     for (source, message, key, column) in [
-        ("options = { fromat = \"digest\" }", "no such key", "options.fromat", 63),
-        ("options = { format = \"zqzq\" }", "no such level", "options.format", 63),
-        ("options = { format = 3 }", "text is expected", "options.format", 63),
-        ("options = { jobs = 70000 }", "not a number", "options.jobs", 61),
+        ("options = { fromat = \"digest\" }", "no such key", "options.fromat", 69),
+        ("options = { format = \"zqzq\" }", "no such level", "options.format", 69),
+        ("options = { format = 3 }", "text is expected", "options.format", 69),
+        ("options = { jobs = 70000 }", "not a number", "options.jobs", 67),
     ] {
         let err = config(source).pipelines(&fakes).await.unwrap_err();
         let place = format!("key: environments.production.source.{key}, line: 6, column: {column}");
@@ -145,7 +149,9 @@ async fn a_file_with_a_secret_is_its_owners_alone_and_loses_one_line_break() {
         write(&path, b"zqzq", mode).await;
         let err = SecretRef::file(&path, FileReaders::Owner).resolve().await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::PermissionDenied, "{mode:o}");
-        assert!(err.suggestions()[0].contains("others_may_read = true") && !format!("{err:?}").contains("zqzq"));
+        assert!(
+            err.suggestions()[0].contains("others_may_read = true") && !format!("{err:?}").contains("zqzq")
+        );
         assert!(SecretRef::file(&path, FileReaders::Others).resolve().await.is_ok());
     }
 }
@@ -197,6 +203,7 @@ async fn a_command_that_fails_or_says_too_much_is_an_error_without_its_words() {
     }
     let err = SecretRef::command("no-such-program", [""; 0]).resolve().await.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::ToolNotFound);
-    let secret = SecretRef::command("sh", ["-c", "printf 'p@ss\\n'; echo noise >&2"]).resolve().await.unwrap();
+    let secret =
+        SecretRef::command("sh", ["-c", "printf 'p@ss\\n'; echo noise >&2"]).resolve().await.unwrap();
     assert_eq!(secret.expose(), "p@ss");
 }

@@ -87,13 +87,17 @@ async fn connection(database: &Database) -> Result<Connection> {
         "sqlite" => {
             let is_served = database.host.is_some() || database.port.is_some() || database.user.is_some();
             if is_served || password.is_some() {
-                return Err(database.refuse("SQLite has no server", "write engine and database alone, or url"));
+                return Err(
+                    database.refuse("SQLite has no server", "write engine and database alone, or url")
+                );
             }
             let path = url.and_then(|url| url.split_once(':')).map_or(name.as_str(), |(_, path)| path);
             let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
             if path.is_relative() {
                 let message = "the path depends on where the process is started";
-                return Err(database.refuse(message, "write an absolute path, such as sqlite:/var/lib/shop.sqlite"));
+                return Err(
+                    database.refuse(message, "write an absolute path, such as sqlite:/var/lib/shop.sqlite")
+                );
             }
             Ok(Connection::Sqlite(path))
         }

@@ -90,7 +90,9 @@ impl<'a, 'd> Table<'a, 'd> {
 /// What is said of a key that is not known.
 pub(super) fn unknown(name: &str, known: &[&str]) -> (String, String) {
     let all = format!("known here: {}", known.join(", "));
-    let allowed = match near(name, known.iter().copied()).first() {
+    // A unit is what is forgotten most: `warning_age` for `warning_age_minutes`.
+    let start = known.iter().find(|key| name.len() > 2 && key.starts_with(name)).copied();
+    let allowed = match near(name, known.iter().copied()).first().copied().or(start) {
         Some(nearest) => format!("did you mean {nearest}? {all}"),
         None => all,
     };
