@@ -22,9 +22,9 @@ impl Value<'_, '_> {
     /// What serde makes of it.
     pub(super) fn deserialized<T: DeserializeOwned>(self) -> Option<T> {
         let mut nodes = Vec::new();
-        nodes_of(&self.place.key, &self.value, &mut nodes);
+        nodes_of(&self.place.key, &self.raw, &mut nodes);
         let (document, place) = (self.document, self.place);
-        match T::deserialize(ValueDeserializer::from(self.value)) {
+        match T::deserialize(ValueDeserializer::from(self.raw)) {
             Ok(value) => Some(value),
             Err(err) => {
                 let at = err.span().map_or(usize::MAX, |span| span.start);

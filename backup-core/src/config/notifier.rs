@@ -46,7 +46,7 @@ pub enum NotifierWay {
     Webhook(SecretRef),
     /// An incoming webhook of Slack.
     Slack(SecretRef),
-    /// The routing key of a service of PagerDuty.
+    /// The routing key of a service of `PagerDuty`.
     PagerDuty(SecretRef),
     /// The URL of a check of healthchecks.io, which hears of each backup and is no notifier of troubles.
     Healthchecks(SecretRef),
@@ -176,7 +176,7 @@ impl MailSettings {
         let from =
             table.required("from", "write an address: Backups <backups@shop.example>").and_then(Value::text);
         let to = table.required("to", "write the addresses: [\"admin@shop.example\"]").and_then(|value| {
-            if value.value.get_ref().as_array().is_some_and(|to| to.is_empty()) {
+            if value.raw.get_ref().as_array().is_some_and(|to| to.is_empty()) {
                 return value.refuse(ErrorKind::InvalidInput, "nobody gets the mails", "write an address");
             }
             value.texts()

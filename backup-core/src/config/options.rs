@@ -40,7 +40,7 @@ impl Options {
                     "give the secret as password = { env = \"NAME\" }, outside of the options",
                 );
             }
-            let setting = match value.value.get_ref() {
+            let setting = match value.raw.get_ref() {
                 DeValue::Integer(_) => Setting::Number(value.number("write a smaller number")?),
                 DeValue::Boolean(_) => Setting::Switch(value.boolean()?),
                 _ => Setting::Text(value.text()?),

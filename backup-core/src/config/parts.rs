@@ -101,12 +101,11 @@ impl Environment {
             pipeline = pipeline.with_retention(policy.clone())?;
         }
         if let Some(settings) = &self.rehearsal {
-            let restorer = match &settings.server {
-                Some(server) => server.restorer(parts).await?,
-                None => {
-                    let made = parts.rehearser(&self.source.engine).await;
-                    made.map_err(|err| settings.place.locate(err))?
-                }
+            let restorer = if let Some(server) = &settings.server {
+                server.restorer(parts).await?
+            } else {
+                let made = parts.rehearser(&self.source.engine).await;
+                made.map_err(|err| settings.place.locate(err))?
             };
             let rehearsal = Rehearsal::new(restorer);
             let rehearsal = settings.assertions.iter().cloned().fold(rehearsal, Rehearsal::with_assertion);

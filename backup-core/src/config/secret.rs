@@ -79,7 +79,7 @@ impl SecretRef {
     }
 
     pub(super) fn read(value: Value<'_, '_>) -> Option<Self> {
-        if matches!(value.value.get_ref(), DeValue::String(_) | DeValue::Integer(_)) {
+        if matches!(value.raw.get_ref(), DeValue::String(_) | DeValue::Integer(_)) {
             let message = "a secret is never written into this file";
             return value.refuse(
                 ErrorKind::InvalidInput,

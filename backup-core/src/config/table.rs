@@ -28,7 +28,7 @@ pub(super) struct Table<'a, 'd> {
 pub(super) struct Value<'a, 'd> {
     pub(super) document: &'a Document<'d>,
     pub(super) place: Place,
-    pub(super) value: Spanned<DeValue<'d>>,
+    pub(super) raw: Spanned<DeValue<'d>>,
 }
 
 impl<'a, 'd> Table<'a, 'd> {
@@ -101,7 +101,7 @@ pub(super) fn unknown(name: &str, known: &[&str]) -> (String, String) {
 
 impl<'a, 'd> Value<'a, 'd> {
     fn new(document: &'a Document<'d>, key: String, value: Spanned<DeValue<'d>>) -> Self {
-        Self { document, place: document.place(key, value.span().start), value }
+        Self { document, place: document.place(key, value.span().start), raw: value }
     }
 
     /// Notes a problem with it, and is nothing.
@@ -111,7 +111,7 @@ impl<'a, 'd> Value<'a, 'd> {
     }
 
     fn wrong<T>(&self, expected: &str) -> Option<T> {
-        let found = match self.value.get_ref() {
+        let found = match self.raw.get_ref() {
             DeValue::String(_) => "text",
             DeValue::Integer(_) => "a whole number",
             DeValue::Float(_) => "a fraction",
@@ -126,7 +126,7 @@ impl<'a, 'd> Value<'a, 'd> {
 
     /// Text that is not empty.
     pub(super) fn text(self) -> Option<String> {
-        match self.value.get_ref().as_str() {
+        match self.raw.get_ref().as_str() {
             None => self.wrong("text in quotes"),
             Some("") => {
                 self.refuse(ErrorKind::InvalidInput, "the text is empty", "leave the key out, or write text")
@@ -172,7 +172,7 @@ impl<'a, 'd> Value<'a, 'd> {
 
     /// A whole number from `least` to what `T` holds.
     pub(super) fn number<T: TryFrom<i64>>(self, allowed: &str) -> Option<T> {
-        let number = match self.value.get_ref() {
+        let number = match self.raw.get_ref() {
             DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
             _ => return self.wrong("a whole number"),
         };
@@ -182,7 +182,7 @@ impl<'a, 'd> Value<'a, 'd> {
 
     /// A number, with or without a fraction.
     pub(super) fn float(self) -> Option<f64> {
-        let text = match self.value.get_ref() {
+        let text = match self.raw.get_ref() {
             DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
             DeValue::Float(number) => number.as_str(),
             _ => return self.wrong("a number"),
@@ -192,14 +192,14 @@ impl<'a, 'd> Value<'a, 'd> {
     }
 
     pub(super) fn boolean(self) -> Option<bool> {
-        self.value.get_ref().as_bool().or_else(|| self.wrong("true or false"))
+        self.raw.get_ref().as_bool().or_else(|| self.wrong("true or false"))
     }
 
     pub(super) fn table(self) -> Option<Table<'a, 'd>> {
-        if !self.value.get_ref().is_table() {
+        if !self.raw.get_ref().is_table() {
             return self.wrong("a table");
         }
-        match self.value.into_inner() {
+        match self.raw.into_inner() {
             DeValue::Table(table) => Some(Table::new(self.document, self.place, table)),
             _ => None,
         }
@@ -207,10 +207,10 @@ impl<'a, 'd> Value<'a, 'd> {
 
     /// Its elements.
     pub(super) fn array(self) -> Option<Vec<Self>> {
-        if !self.value.get_ref().is_array() {
+        if !self.raw.get_ref().is_array() {
             return self.wrong("an array");
         }
-        let DeValue::Array(array) = self.value.into_inner() else { return None };
+        let DeValue::Array(array) = self.raw.into_inner() else { return None };
         let elements = array.into_iter().enumerate();
         let key = &self.place.key;
         Some(

@@ -140,7 +140,7 @@ fn all_problems_are_told_at_once_in_the_order_of_the_file() {
     for (line, start) in also.iter().zip(starts) {
         assert!(line.starts_with(start), "{line}");
     }
-    let many: String = (0..50).map(|n| format!("k{n} = 1\n")).collect();
+    let many = (0..50).map(|n| format!("k{n} = 1")).collect::<Vec<_>>().join("\n");
     let err = Config::from_toml(&many, "a.toml").unwrap_err();
     assert!(err.to_string().ends_with("| and 30 more"), "{err}");
 }
@@ -220,7 +220,7 @@ proptest! {
         let notifier = |body: &str| {
             format!("{}[[environments.a.notifiers]]\n{body}", source("url = \"postgresql://h/d\"".to_owned()))
         };
-        let encoded: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = secret.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
         let text = match form {
             0 => source(format!("url = \"postgresql://shop:{secret}@h/d\"")),
             1 => source(format!("url = \"postgresql://shop:{encoded}@h/d\"")),
