@@ -71,18 +71,18 @@ async fn tour() -> Result<()> {
     alerter.report(&report).await?;
     print(&format!("A damaged backup, as a monitor sees it, with exit code {}:\n", report.exit_code()))?;
     print(&report.summary())?;
-    arrived(&mut alerts, AlertState::Firing)?;
+    arrived(&mut alerts, AlertState::Firing).await?;
 
     pipeline.backup(BackupRequest::new().with_kind(Kind::Daily)).await?;
     pipeline.delete(&newest.backup, Confirmation::Confirmed).await?;
     alerter.report(&pipeline.health(&policy).await?).await?;
     print("\nA new backup was made, and the damaged one deleted:\n")?;
-    arrived(&mut alerts, AlertState::Resolved)?;
+    arrived(&mut alerts, AlertState::Resolved).await?;
 
     clock.advance(TimeDelta::days(3));
     alerter.report(&pipeline.health(&policy).await?).await?;
     print("\nThree days without a backup:\n")?;
-    arrived(&mut alerts, AlertState::Firing)
+    arrived(&mut alerts, AlertState::Firing).await
 }
 
 /// Flips a bit in the middle of an artifact.
@@ -96,9 +96,10 @@ async fn damage(artifact: &Path) -> Result<()> {
 }
 
 /// What somebody's chat or pager would show.
-fn arrived(alerts: &mut mpsc::Receiver<Alert>, state: AlertState) -> Result<()> {
+async fn arrived(alerts: &mut mpsc::Receiver<Alert>, state: AlertState) -> Result<()> {
     let lost = || Error::new(ErrorKind::Unexpected, "no such alert arrived");
-    let alert = alerts.try_recv().map_err(|err| lost().with_source(err))?;
+    // The service has answered by then, and may still be busy with what it got.
+    let alert = alerts.recv().await.ok_or_else(lost)?;
     if alert.state != state {
         return Err(lost().with_context("alert", alert.key));
     }
