@@ -11,7 +11,8 @@ use std::{
 };
 
 use backup_core::{
-    Config, Error, ErrorKind, Filter, Result, config::Environment, health::Status, pipeline::BackupRequest,
+    Config, Error, ErrorKind, Filter, Result, config::Environment, health::Status, notify::Ping,
+    pipeline::BackupRequest,
 };
 use clap::Parser;
 use examples::{
@@ -86,7 +87,15 @@ async fn run(file: &Path, name: Option<&str>) -> Result<u8> {
     let environment = chosen(&config, name)?;
     let pipeline = environment.pipeline(&Everything).await?;
 
-    let report = pipeline.backup(BackupRequest::new()).await?;
+    let made = pipeline.backup(BackupRequest::new()).await;
+    let signal = if made.is_ok() { Ping::Success } else { Ping::Fail };
+    for checks in environment.healthchecks().await? {
+        // That nobody could be told is no reason to say that there is no backup.
+        if let Err(err) = checks.ping(signal, &environment.name).await {
+            print(&format!("warning    {err}"))?;
+        }
+    }
+    let report = made?;
     print(&format!(
         "backed up  {} ({} bytes, proven: {})",
         report.backup, report.manifest.artifact.size, report.evidence.level

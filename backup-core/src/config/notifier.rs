@@ -1,9 +1,12 @@
 //! [`NotifierSettings`]: who is told, and how.
 
 use super::{Place, SecretRef, Value, table::Table};
-use crate::{ErrorKind, Result, Severity};
+use crate::{ErrorKind, Severity};
 #[cfg(any(feature = "webhook", feature = "mail"))]
-use {crate::Notifier, std::sync::Arc};
+use {
+    crate::{Notifier, Result},
+    std::sync::Arc,
+};
 
 /// The kinds of notifiers.
 const KINDS: [(&str, Word); 5] = [

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 
 use super::{Config, Database, Environment, Options, StoreSettings};
+#[cfg(any(feature = "webhook", feature = "mail"))]
+use crate::notify::Alerter;
 use crate::{
-    Dumper, Error, ErrorKind, Pipeline, Rehearsal, Restorer, Result, Store, compress, notify::Alerter,
-    scheduler::Job,
+    Dumper, Error, ErrorKind, Pipeline, Rehearsal, Restorer, Result, Store, compress, scheduler::Job,
 };
 
 /// Makes handlers and stores of settings, for the application, which alone knows which it has.
@@ -58,7 +59,7 @@ impl Config {
     /// # Cancel safety
     ///
     /// As [`Environment::pipeline`].
-    pub async fn pipelines(&self, parts: &impl Parts) -> Result<BTreeMap<String, Pipeline>> {
+    pub async fn pipelines(&self, parts: &dyn Parts) -> Result<BTreeMap<String, Pipeline>> {
         let mut pipelines = BTreeMap::new();
         for (name, environment) in &self.environments {
             pipelines.insert(name.clone(), environment.pipeline(parts).await?);
@@ -80,7 +81,7 @@ impl Environment {
     /// # Cancel safety
     ///
     /// As [`Parts`].
-    pub async fn pipeline(&self, parts: &impl Parts) -> Result<Pipeline> {
+    pub async fn pipeline(&self, parts: &dyn Parts) -> Result<Pipeline> {
         let [settings] = self.stores.as_slice() else {
             return Err(self.place.refuse(ErrorKind::Unsupported, "not exactly one store", "name one store"));
         };
@@ -129,7 +130,7 @@ impl Environment {
     /// # Cancel safety
     ///
     /// As [`Parts`].
-    pub async fn restorer(&self, target: &str, parts: &impl Parts) -> Result<Arc<dyn Restorer>> {
+    pub async fn restorer(&self, target: &str, parts: &dyn Parts) -> Result<Arc<dyn Restorer>> {
         let target = self.targets.get(target).ok_or_else(|| {
             let known = self.targets.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             let err = Error::new(ErrorKind::NotFound, "the environment has no such target");
@@ -181,7 +182,7 @@ impl Environment {
 
 impl Database {
     /// What restores into it, once all options are taken.
-    async fn restorer(&self, parts: &impl Parts) -> Result<Arc<dyn Restorer>> {
+    async fn restorer(&self, parts: &dyn Parts) -> Result<Arc<dyn Restorer>> {
         let mut options = self.options.clone();
         let restorer = parts.restorer(self, &mut options).await;
         options.close(restorer, &self.place)
