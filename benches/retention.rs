@@ -7,8 +7,10 @@
 use std::time::Instant;
 
 use backup_core::{
-    Annotation, BackupId, BackupRef, Entry, Evidence, Kind, Manifest, Note, Retention, manifest::Layout,
-    retention::{Period, Span}, testkit::sample_manifest,
+    Annotation, BackupId, BackupRef, Entry, Evidence, Kind, Manifest, Note, Retention,
+    manifest::Layout,
+    retention::{Period, Span},
+    testkit::sample_manifest,
 };
 use benches::{median, setting};
 use chrono::{DateTime, TimeDelta, Utc};
