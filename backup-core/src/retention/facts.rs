@@ -25,6 +25,8 @@ pub(super) struct Facts<'a> {
     pub(super) is_empty: bool,
     /// The manifest, where a tag or label of it may be exempt.
     pub(super) exempt: Option<&'a Manifest>,
+    /// A digest of its id, by which twins are found.
+    pub(super) id_digest: u64,
     /// A digest of what a plan depends on.
     pub(super) state: u64,
 }
@@ -59,6 +61,7 @@ impl<'a> Facts<'a> {
             is_future,
             is_empty: tables.is_some_and(|tables| tables.iter().all(|table| table.rows == 0)),
             exempt: policy.exempted_by(manifest).map(|_| manifest),
+            id_digest: xxh3_64(manifest.id.as_str().as_bytes()),
             state: state.digest(entry),
         }
     }

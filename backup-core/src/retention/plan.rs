@@ -287,7 +287,8 @@ fn excess(policy: &Retention, environment: &str, database: &str, judged: &[Plann
 
 /// The backup that is there twice: counted twice, it would push out another.
 fn twin<'a>(series: &'a [Facts<'_>]) -> Option<&'a BackupId> {
-    let mut neighbours = series.iter().zip(series.iter().skip(1));
-    let twins = neighbours.find(|(one, other)| one.created_at == other.created_at && one.id == other.id);
-    twins.map(|(twice, _)| &twice.id)
+    let mut digests: Vec<_> = series.iter().map(|facts| facts.id_digest).collect();
+    digests.sort_unstable();
+    let (twice, _) = digests.iter().zip(digests.iter().skip(1)).find(|(one, other)| one == other)?;
+    series.iter().find(|facts| facts.id_digest == *twice).map(|facts| &facts.id)
 }
