@@ -356,3 +356,46 @@ fn the_quickstart_runs_without_arguments_and_twice() {
     }
     assert!(folder.path().join("backups/quickstart/shop").is_dir());
 }
+
+#[test]
+fn a_configured_backup_is_made_and_a_wrong_file_is_refused_without_its_password() {
+    let shop = Shop::new();
+    let configured = |text: &str, args: &[&str]| {
+        let file = shop.path("backups.toml");
+        std::fs::write(&file, text).unwrap();
+        let output = example("configured").arg("--config").arg(&file).args(args).output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(told).unwrap())
+    };
+    let folder = shop.folder.path().display();
+    let environment = |name: &str, source: &str| {
+        format!(
+            "[environments.{name}]\nstores = [{{ kind = \"local\", path = '{folder}/backups' }}]\nsource = {source}\n\
+             retention = {{ keep_last = 2 }}\nhealth = {{ min_free_bytes = 1 }}\n"
+        )
+    };
+    let sqlite = format!("{{ url = 'sqlite:{folder}/shop.sqlite' }}");
+    let (code, told) = configured(&environment("a", &sqlite), &[]);
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("backed up  a/shop/") && told.contains("retention  keeps 1 backup"), "{told}");
+
+    let two = environment("a", &sqlite) + &environment("b", &sqlite);
+    let (code, told) = configured(&two, &[]);
+    assert!(code == 3 && told.contains("give --environment one of a, b"), "{told}");
+    let (code, told) = configured(&two, &["--environment", "b"]);
+    assert!(code == 0 && told.contains("backed up  b/shop/"), "{told}");
+
+    for (source, place) in [
+        ("{ url = 'mysql://shop:hunter2@db/shop' }", "environments.a.source.url, line: 3, column: 18"),
+        ("{ url = 'oracle://db/shop' }", "environments.a.source, line: 3, column: 10"),
+        ("{ url = 'sqlite:shop.sqlite' }", "environments.a.source, line: 3, column: 10"),
+        (
+            "{ engine = 'postgresql', database = 'shop', options = { format = 'tar' } }",
+            "options.format, line: 3",
+        ),
+        ("{ engine = 'mysql', database = 'shop', options = { format = 'tar' } }", "options.format, line: 3"),
+    ] {
+        let (code, told) = configured(&environment("a", source), &[]);
+        assert!(code == 3 && told.contains(place) && !told.contains("hunter2"), "{told}");
+    }
+}

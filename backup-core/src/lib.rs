@@ -4,6 +4,8 @@ pub mod audit;
 pub mod catalog;
 pub mod clock;
 pub mod compress;
+#[cfg(feature = "config")]
+pub mod config;
 pub mod diff;
 pub mod digest;
 pub mod docs;
@@ -39,6 +41,8 @@ pub use audit::AuditTrail;
 pub use catalog::{Annotation, BackupLog, Catalog, Entry, Filter, JsonCatalog, Note, StoreCatalog};
 pub use clock::{Clock, SystemClock};
 pub use compress::Compressor;
+#[cfg(feature = "config")]
+pub use config::Config;
 pub use diff::Diff;
 pub use digest::Digest;
 pub use dump::{Companion, Dump, Dumper, DumperInfo, Encoding, SourceInfo};

@@ -11,6 +11,8 @@ mod clone_name;
 mod unknown;
 
 pub use clone_name::clone_name;
+#[cfg(feature = "config")]
+pub(crate) use unknown::near;
 pub use unknown::unknown_table;
 
 /// Restores dumps into one database.

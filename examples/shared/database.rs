@@ -113,7 +113,7 @@ fn local_only(host: &Host) -> Result<()> {
 }
 
 /// The words that `--format` takes.
-fn pg_format(name: Option<&str>) -> Result<Format> {
+pub(crate) fn pg_format(name: Option<&str>) -> Result<Format> {
     match name {
         None | Some("plain") => Ok(Format::Plain),
         Some("custom") => Ok(Format::Custom),

@@ -1,7 +1,8 @@
-//! What the examples share: databases named by a URL, progress on a terminal, signals, exit codes.
+//! What the examples share: databases named by a URL or in a configuration file, progress on a terminal, signals, exit codes.
 
 pub mod database;
 pub mod output;
+pub mod parts;
 pub mod progress;
 pub mod shop;
 pub mod signal;

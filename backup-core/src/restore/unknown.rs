@@ -16,14 +16,8 @@ const SUGGESTED: usize = 5;
 /// assert_eq!(err.suggestions(), ["did you mean public.orders?"]);
 /// ```
 pub fn unknown_table<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
-    let mut near: Vec<(usize, &str)> = Vec::new();
     let mut count = 0_u64;
-    for other in known {
-        count += 1;
-        near.extend(distance(name, other).map(|distance| (distance, other)));
-    }
-    near.sort_unstable();
-    near.truncate(SUGGESTED);
+    let near = near(name, known.into_iter().inspect(|_| count += 1));
     let err = Error::new(ErrorKind::InvalidInput, "the backup does not hold this table")
         .with_context("table", name);
     if near.is_empty() {
@@ -31,8 +25,16 @@ pub fn unknown_table<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -
             .with_context("tables", count)
             .with_suggestion("name the table as the backup's inventory does");
     }
-    let names: Vec<&str> = near.into_iter().map(|(_, name)| name).collect();
-    err.with_suggestion(format!("did you mean {}?", names.join(" or ")))
+    err.with_suggestion(format!("did you mean {}?", near.join(" or ")))
+}
+
+/// Those of the known names that may have been meant, the nearest first.
+pub(crate) fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut near: Vec<(usize, &str)> =
+        known.into_iter().filter_map(|other| Some((distance(name, other)?, other))).collect();
+    near.sort_unstable();
+    near.truncate(SUGGESTED);
+    near.into_iter().map(|(_, name)| name).collect()
 }
 
 /// How far apart two names are, or nothing where nobody would mistake one for the other.
