@@ -72,7 +72,6 @@ async fn run(cli: Cli) -> Result<()> {
     let Some((url, store)) = database::named(cli.database.as_deref(), cli.store.as_deref())? else {
         return tour().await;
     };
-    let service = Service::new();
     let dumper = database::dumper(url, None, database::host(None)?)?;
     let rehearsal = Rehearsal::new(database::rehearsing(&dumper.info().engine, None)?);
     let name = dumper.probe().await?.database;
@@ -86,7 +85,7 @@ async fn run(cli: Cli) -> Result<()> {
     if let Some(target) = &cli.target {
         environment = environment.with_target("target", database::restorer(target, database::host(None)?)?);
     }
-    let service = service.with_environment(cli.environment, environment);
+    let service = Service::new().with_environment(cli.environment, environment);
     let served =
         service.serve_lines(BufReader::new(tokio::io::stdin()), tokio::io::stdout(), terminated()).await;
     service.settle().await;

@@ -41,16 +41,23 @@ pub async fn interruptible<T>(
 ///
 /// # Cancel safety
 ///
-/// Cancel-safe; a signal that comes while nobody waits is lost or ends the process.
+/// Cancel-safe; a signal that comes before it is asked for the first time ends the process, one that comes after it was
+/// dropped is lost.
 pub async fn terminated() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::SignalKind;
-        let outlives = hangup_is_ignored().await;
+        let hung_up = async {
+            if hangup_is_ignored().await {
+                std::future::pending::<()>().await;
+            }
+            signalled(SignalKind::hangup()).await;
+        };
+        // Asked for once, it waits for the first two: before anything else that whoever asks does.
         tokio::select! {
             () = signalled(SignalKind::interrupt()) => {}
             () = signalled(SignalKind::terminate()) => {}
-            () = signalled(SignalKind::hangup()), if !outlives => {}
+            () = hung_up => {}
         }
     }
     #[cfg(not(unix))]

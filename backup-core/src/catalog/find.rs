@@ -32,6 +32,7 @@ pub(crate) async fn find_selected(
 ) -> Result<Entry> {
     if text.contains('/') {
         let backup = text.parse::<BackupRef>()?;
+        // Not even looked at: what is wrong with it is for its own environment.
         if filter.environment.as_ref().is_some_and(|environment| *environment != backup.environment) {
             return Err(super::not_found(&backup));
         }

@@ -1,13 +1,16 @@
 use std::time::Duration;
 
-use backup_core::protocol::{MAX_REQUEST_BYTES, Service};
+use backup_core::{
+    MemoryStore, Pipeline,
+    protocol::{Environment, MAX_REQUEST_BYTES, Service},
+};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     sync::oneshot,
 };
 
-use super::setup::{World, answer, code};
+use super::setup::{World, answer, code, dumper};
 
 const CREATE: &str = r#"{"operation":"create-backup","environment":"staging"}"#;
 const LIST: &str = r#"{"operation":"list-backups","environment":"staging"}"#;
@@ -83,6 +86,22 @@ async fn a_stop_in_mid_request_comes_after_its_answer() {
         ["create-backup"]
     );
     assert_eq!(world.listed().await.len(), 1);
+}
+
+/// Whoever waits for a signal has to go on waiting for it, or it ends the process.
+#[tokio::test]
+async fn a_stop_is_awaited_while_a_request_is_answered() {
+    let pipeline = Pipeline::new(dumper().hang_after(1), MemoryStore::new());
+    let service = Service::new().with_environment("staging", Environment::new(pipeline));
+    let lines = format!("{CREATE}\n");
+    let mut asked = 0;
+    let stop = std::future::poll_fn(|_| {
+        asked += 1;
+        std::task::Poll::Pending
+    });
+    let serving = service.serve_lines(lines.as_bytes(), Vec::new(), stop);
+    assert!(tokio::time::timeout(Duration::from_millis(300), serving).await.is_err());
+    assert!(asked > 1, "{asked}");
 }
 
 #[tokio::test]

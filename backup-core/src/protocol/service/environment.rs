@@ -72,7 +72,8 @@ impl Environment {
         Ok(self)
     }
 
-    /// Says what the backups should be like; of a policy's series those of this environment count.
+    /// Says what the backups should be like; of a policy's series those of this environment count. What a report says of
+    /// the store itself, its space and what lies in it beside backups, concerns all who share it.
     #[must_use]
     pub fn with_health(mut self, policy: HealthPolicy) -> Self {
         self.health = policy;
