@@ -10,6 +10,7 @@ use crate::{Entry, Error, ErrorKind, Kind, Result};
 
 mod bucket;
 mod count;
+mod facts;
 mod plan;
 mod rules;
 mod series;

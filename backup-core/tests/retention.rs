@@ -187,6 +187,9 @@ mod oracle {
             other.good && other.case.expires.is_none_or(|at| start() + TimeDelta::hours(at) > anchor)
         };
         let newest_of_last = |period: Period, count: u32, kind: Option<Kind>| {
+            if count == 0 {
+                return false;
+            }
             let newer: Vec<_> = all
                 .iter()
                 .filter(takes)
@@ -278,7 +281,7 @@ fn cases() -> impl Strategy<Value = Vec<Case>> {
             expires,
         },
     );
-    proptest::collection::vec(case, 0..14)
+    proptest::collection::vec(case, 0..11)
 }
 
 fn policies() -> impl Strategy<Value = Retention> {
@@ -368,10 +371,10 @@ proptest! {
             match &planned.decision {
                 backup_core::retention::Decision::Keep { reasons } => prop_assert!(!reasons.is_empty()),
                 backup_core::retention::Decision::Delete { successor, .. } => {
-                    let successor = by_name[successor];
+                    let successor = BackupRef::new("production", planned.backup.database.clone(), successor.clone());
+                    let successor = by_name[&successor];
                     prop_assert!(!successor.is_deleted() && successor.doubt.is_none());
                     prop_assert!(successor.created_at >= planned.created_at && successor.proven >= planned.proven);
-                    prop_assert_eq!(&successor.backup.database, &planned.backup.database);
                 }
                 _ => unreachable!(),
             }
@@ -402,7 +405,13 @@ proptest! {
         let alone: Vec<_> = entries.iter().filter(|entry| entry.manifest.database == "shop").cloned().collect();
         let alone = kept(&policy.plan(&alone, now).unwrap(), &cases);
         prop_assert_eq!(alone, stay.into_iter().filter(|(database, _)| *database == "shop").collect());
-        // It survives being written down.
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_plan_survives_being_written_down(cases in cases(), policy in policies()) {
+        let plan = policy.plan(&entries(&cases), start() + TimeDelta::days(60)).unwrap();
         let written = serde_json::to_string(&plan).unwrap();
         prop_assert_eq!(serde_json::from_str::<Plan>(&written).unwrap(), plan);
     }

@@ -15,7 +15,7 @@ const MAX_ATTEMPT: u32 = 9999;
 /// A pattern of ids, such as `{database}-{date}-{kind}`, which makes objects like `shop-20261120-daily.sql.gz`.
 ///
 /// Placeholders are `{environment}`, `{database}`, `{kind}`, `{label}`, `{date}` (YYYYMMDD, UTC) and `{time}` (HHMMSS,
-/// UTC); `{date}` must be there. What is between them is of `[A-Za-z0-9_-]`, and begins with none of `-` and `_`. A second
+/// UTC); `{date}` must be there. What is between them is of `[A-Za-z0-9_-]`, and no template begins with `-`, `_` or `{label}`. A second
 /// backup of one name gets `-2`, and so on. Where there is no label, what joins it to its left is left out too.
 ///
 /// In names, bytes that an id cannot hold are written `_XX`, and what is longer than 40 characters is cut. That loses
@@ -181,7 +181,8 @@ impl FromStr for IdTemplate {
                 pieces.push(Piece::Literal(literal.to_owned()));
             }
             let Some(placeholder) = from.strip_prefix('{') else { break };
-            let (name, left) = placeholder.split_once('}').unwrap_or((placeholder, ""));
+            let (name, left) = placeholder.split_once('}').unzip();
+            let name = name.unwrap_or(from);
             let Some((_, field)) = Field::ALL.into_iter().find(|(known, _)| *known == name) else {
                 let known = Field::ALL.map(|(known, _)| format!("{{{known}}}")).join(", ");
                 return Err(invalid("the template of names has a placeholder that is not known")
@@ -189,15 +190,15 @@ impl FromStr for IdTemplate {
                     .with_suggestion(format!("choose of {known}")));
             };
             pieces.push(Piece::Field(field));
-            rest = left;
+            rest = left.unwrap_or_default();
         }
         if !pieces.contains(&Piece::Field(Field::Date)) {
             return Err(invalid("the template of names gives backups of different days one name")
                 .with_suggestion("add {date}, and {time} where there are several a day"));
         }
-        if text.starts_with(['-', '_']) {
-            return Err(invalid("the template of names begins with - or _")
-                .with_suggestion("begin with a letter, a digit or a placeholder"));
+        if text.starts_with(['-', '_']) || pieces.first() == Some(&Piece::Field(Field::Label)) {
+            return Err(invalid("the template of names begins with -, _ or {label}, which may be empty")
+                .with_suggestion("begin with a letter, a digit or another placeholder"));
         }
         Ok(Self { text: text.to_owned(), pieces })
     }

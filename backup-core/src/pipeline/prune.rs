@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 
 use super::{Confirmation, Listing, Pipeline, claim::ClaimState};
 use crate::{
-    BackupRef, Entry, Error, ErrorKind, Filter, Operation, Result, Retention,
+    BackupId, BackupRef, Entry, Error, ErrorKind, Filter, Operation, Result, Retention,
     manifest::Layout,
     retention::{Decision, DeleteReason, Plan, Planned},
     store::SweepReport,
@@ -203,7 +203,7 @@ impl Pipeline {
     async fn still_to_go(
         &self,
         planned: &Planned,
-        successor: &BackupRef,
+        successor: &BackupId,
         made_at: DateTime<Utc>,
     ) -> Result<Result<Entry, SpareReason>> {
         let entry = match self.catalog.get(&planned.backup).await {
@@ -225,7 +225,8 @@ impl Pipeline {
                 && !other.is_being_deleted()
                 && other.proven().is_some_and(|evidence| deep.is_none_or(|deep| evidence.level >= deep))
         };
-        match self.catalog.get(successor).await {
+        let successor = BackupRef { id: successor.clone(), ..planned.backup.clone() };
+        match self.catalog.get(&successor).await {
             Ok(other) if replaces(&other) => Ok(Ok(entry)),
             Ok(_) => Ok(Err(SpareReason::NoSuccessor)),
             Err(err) if err.kind() == ErrorKind::NotFound => Ok(Err(SpareReason::NoSuccessor)),

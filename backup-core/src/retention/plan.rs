@@ -1,13 +1,17 @@
 //! [`Plan`]: what a policy says now, with all reasons.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Count, Period, Retention, Span, series};
-use crate::{BackupRef, Entry, Error, ErrorKind, Kind, Level, Manifest, Note, Result};
+use super::{
+    Count, Period, Retention, Span,
+    facts::{Facts, State},
+    series,
+};
+use crate::{BackupId, BackupRef, Entry, Error, ErrorKind, Kind, Level, Result};
 
 /// What a policy says now of each backup; made by [`Retention::plan`], carried out by
 /// [`Pipeline::prune`](crate::Pipeline::prune).
@@ -82,8 +86,8 @@ pub enum Decision {
     Delete {
         /// Why.
         reason: DeleteReason,
-        /// The good backup for whose sake it may: newer, proven at least as deep, and kept.
-        successor: BackupRef,
+        /// The good backup of its series for whose sake it may: newer, proven at least as deep, and kept.
+        successor: BackupId,
     },
 }
 
@@ -198,10 +202,12 @@ impl Planned {
 
 impl Plan {
     pub(super) fn make(policy: &Retention, entries: &[Entry], now: DateTime<Utc>) -> Result<Self> {
-        let mut by_series: BTreeMap<(&str, &str), Vec<&Entry>> = BTreeMap::new();
+        let mut by_series: BTreeMap<(&str, &str), Vec<Facts>> = BTreeMap::new();
+        let mut state = State::default();
         for entry in entries {
             let manifest = &entry.manifest;
-            by_series.entry((&manifest.environment, &manifest.database)).or_default().push(entry);
+            let series = by_series.entry((&manifest.environment, &manifest.database)).or_default();
+            series.push(Facts::of(entry, policy, now, &mut state));
         }
         let mut plan = Self {
             made_at: now,
@@ -210,18 +216,22 @@ impl Plan {
             entries: Vec::with_capacity(entries.len()),
             excess: Vec::new(),
         };
-        let mut state = State::default();
+        let mut whole = Xxh3::new();
         for ((environment, database), mut series) in by_series {
-            series.sort_unstable_by(|a, b| newest_first(&a.manifest, &b.manifest));
-            refuse_twins(&series)?;
-            for entry in &series {
-                state.add(entry);
+            series.sort_unstable_by(Facts::newest_first);
+            if let Some(twice) = twin(&series) {
+                return Err(Error::new(ErrorKind::InvalidInput, "a backup is in the list twice")
+                    .with_context("backup", BackupRef::new(environment, database, twice.clone())));
             }
-            let judged = series::judge(policy, &series, now);
-            plan.excess.extend(excess(policy, environment, database, &judged));
-            plan.entries.extend(judged);
+            for facts in &series {
+                whole.update(&facts.state.to_le_bytes());
+            }
+            let first = plan.entries.len();
+            series::judge(policy, (environment, database), series, &mut plan.entries);
+            let judged = plan.entries.get(first..).unwrap_or_default();
+            plan.excess.extend(excess(policy, environment, database, judged));
         }
-        plan.fingerprint = state.digest();
+        plan.fingerprint = format!("xxh3:{:032x}", whole.digest128());
         Ok(plan)
     }
 
@@ -275,60 +285,10 @@ fn excess(policy: &Retention, environment: &str, database: &str, judged: &[Plann
     })
 }
 
-/// Counted twice, one backup would push out another.
-fn refuse_twins(series: &[&Entry]) -> Result<()> {
-    let mut ids = HashSet::with_capacity(series.len());
-    match series.iter().find(|entry| !ids.insert(entry.manifest.id.as_str())) {
-        None => Ok(()),
-        Some(twice) => Err(Error::new(ErrorKind::InvalidInput, "a backup is in the list twice")
-            .with_context("backup", twice.manifest.backup_ref())),
-    }
-}
-
-/// By time; the rest only decides between backups of one millisecond, so that each order of the input gives one plan.
-fn newest_first(a: &Manifest, b: &Manifest) -> std::cmp::Ordering {
-    (b.created_at, b.finished_at, &b.id).cmp(&(a.created_at, a.finished_at, &a.id))
-}
-
-/// Digests what a plan depends on.
-#[derive(Default)]
-struct State {
-    hasher: Xxh3,
-    part: Vec<u8>,
-}
-
-impl State {
-    fn add(&mut self, entry: &Entry) {
-        let manifest = &entry.manifest;
-        self.part.clear();
-        for text in [&manifest.environment, &manifest.database, manifest.id.as_str()] {
-            self.text(text);
-        }
-        self.number(manifest.created_at.timestamp_millis());
-        self.number(manifest.expires_at.map_or(i64::MIN, |at| at.timestamp_millis()));
-        self.part.extend(manifest.artifact.size.to_le_bytes());
-        for annotation in &entry.annotations {
-            self.number(annotation.at.timestamp_millis());
-            self.text(annotation.note.name());
-            if let Note::Verified(evidence) = &annotation.note {
-                self.text(evidence.level.name());
-                self.part.push(u8::from(evidence.passed()));
-            }
-        }
-        self.hasher.update(&self.part);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.part.extend(text.as_bytes());
-        // A byte that no text of UTF-8 holds.
-        self.part.push(0xff);
-    }
-
-    fn number(&mut self, number: i64) {
-        self.part.extend(number.to_le_bytes());
-    }
-
-    fn digest(&self) -> String {
-        format!("xxh3:{:032x}", self.hasher.digest128())
-    }
+/// The backup that is there twice: counted twice, it would push out another.
+fn twin<'a>(series: &'a [Facts<'_>]) -> Option<&'a BackupId> {
+    let mut digests: Vec<_> = series.iter().map(|facts| facts.id_digest).collect();
+    digests.sort_unstable();
+    let (twice, _) = digests.iter().zip(digests.iter().skip(1)).find(|(one, other)| one == other)?;
+    series.iter().find(|facts| facts.id_digest == *twice).map(|facts| &facts.id)
 }

@@ -7,44 +7,48 @@ use chrono::{DateTime, Utc};
 use super::{
     Count, Decision, DeleteReason, Doubt, KeepReason, Period, Planned, Retention, Span,
     bucket::{Periods, Places},
+    facts::Facts,
 };
-use crate::{Entry, Kind, Level, Manifest, catalog::Standing};
+use crate::{BackupId, Kind, Level};
 
 /// Decides on each of `series`, which is all of it, the newest first.
-pub(super) fn judge(policy: &Retention, series: &[&Entry], now: DateTime<Utc>) -> Vec<Planned> {
-    let facts = facts(series, now);
-    let newest_good = facts.iter().find(|facts| facts.is_good());
-    let mut rules = newest_good.map(|good| Rules::of(policy, good.manifest()));
+pub(super) fn judge(
+    policy: &Retention,
+    name: (&str, &str),
+    mut series: Vec<Facts<'_>>,
+    planned: &mut Vec<Planned>,
+) {
+    doubt_empty_ones(&mut series);
+    let newest_good = series.iter().find(|facts| facts.is_good());
+    let mut rules = newest_good.map(|good| Rules::of(policy, name.0, good.created_at));
     let minimum = policy.minimum_good.max(1);
     let (mut good, mut successors) = (0, Successors::default());
-    let mut planned = Vec::with_capacity(facts.len());
-    for (nth, facts) in facts.into_iter().enumerate() {
+    for (nth, facts) in series.into_iter().enumerate() {
         let mut reasons = Vec::new();
-        if facts.entry.is_held() {
+        if facts.is_held {
             reasons.push(KeepReason::Held);
         }
-        reasons.extend(policy.exempted_by(facts.manifest()).map(|by| KeepReason::Exempt { by }));
-        if facts.doubt == Some(Doubt::Future) {
+        let exempted_by = facts.exempt.and_then(|manifest| policy.exempted_by(manifest));
+        reasons.extend(exempted_by.map(|by| KeepReason::Exempt { by }));
+        if facts.is_future {
             reasons.push(KeepReason::Future);
         }
+        let proven = facts.proven;
+        let successor = successors.of(proven);
         if facts.is_good() && good == 0 {
             reasons.push(KeepReason::Newest);
-        } else {
-            let successor = successors.of(facts.proven);
-            if successor.is_none() {
-                reasons
-                    .push(facts.proven.map_or(KeepReason::Unreplaced, |level| KeepReason::Proof { level }));
-            }
-            if facts.is_good() && good < minimum {
-                reasons.push(KeepReason::Minimum { minimum });
-            }
+        } else if successor.is_none() {
+            reasons.push(proven.map_or(KeepReason::Unreplaced, |level| KeepReason::Proof { level }));
+        }
+        if facts.is_good() && (1..minimum).contains(&good) {
+            reasons.push(KeepReason::Minimum { minimum });
         }
         if let Some(rules) = &mut rules {
             rules.apply(policy, nth, &facts, &mut reasons);
         }
-        let decision = match successors.of(facts.proven) {
+        let decision = match successor {
             Some(successor) if reasons.is_empty() => {
-                Decision::Delete { reason: facts.delete_reason(), successor: successor.backup_ref() }
+                Decision::Delete { reason: delete_reason(&facts), successor: successor.clone() }
             }
             _ => Decision::Keep { reasons },
         };
@@ -52,70 +56,25 @@ pub(super) fn judge(policy: &Retention, series: &[&Entry], now: DateTime<Utc>) -
             good += 1;
             successors.add(&facts);
         }
-        planned.push(facts.planned(decision));
+        planned.push(facts.planned(name, decision));
     }
-    planned
 }
 
-/// What is known of a backup before any rule.
-struct Facts<'a> {
-    entry: &'a Entry,
-    proven: Option<Level>,
-    doubt: Option<Doubt>,
-}
-
-fn facts<'a>(series: &[&'a Entry], now: DateTime<Utc>) -> Vec<Facts<'a>> {
-    let is_empty = |entry: &Entry| entry.manifest.inventory.as_ref().is_some_and(|found| found.rows() == 0);
-    let is_future = |entry: &Entry| entry.manifest.created_at > now;
-    // Also where the one with rows is newer: which of them are empty must not depend on what was deleted before.
-    let has_rows = series.iter().any(|entry| !is_future(entry) && !is_empty(entry));
-    let facts = series.iter().map(|entry| {
-        let (proven, doubt) = match entry.standing() {
-            Standing::Proven { level } => (Some(level), None),
-            Standing::Failed { level } => (None, Some(Doubt::Failed { level: level.to_owned() })),
-            Standing::Unproven => (None, Some(Doubt::Unproven)),
-        };
-        let doubt = if entry.is_being_deleted() {
-            Some(Doubt::BeingDeleted)
-        } else if is_future(entry) {
-            Some(Doubt::Future)
-        } else {
-            doubt.or_else(|| (has_rows && is_empty(entry)).then_some(Doubt::Empty))
-        };
-        Facts { entry, proven, doubt }
-    });
-    facts.collect()
-}
-
-impl Facts<'_> {
-    fn manifest(&self) -> &Manifest {
-        &self.entry.manifest
-    }
-
-    fn is_good(&self) -> bool {
-        self.doubt.is_none()
-    }
-
-    fn delete_reason(&self) -> DeleteReason {
-        match (&self.doubt, self.manifest().expires_at) {
-            (Some(Doubt::BeingDeleted), _) => DeleteReason::BeingDeleted,
-            // One that is not over would have kept it.
-            (_, Some(at)) => DeleteReason::Expired { at },
-            (_, None) => DeleteReason::NoLongerKept,
+/// Also where the one with rows is newer: which of them are empty must not depend on what was deleted before.
+fn doubt_empty_ones(series: &mut [Facts<'_>]) {
+    if series.iter().any(|facts| !facts.is_empty && !facts.is_future) {
+        for facts in series.iter_mut().filter(|facts| facts.is_empty && facts.is_good()) {
+            facts.doubt = Some(Doubt::Empty);
         }
     }
+}
 
-    fn planned(self, decision: Decision) -> Planned {
-        let manifest = &self.entry.manifest;
-        Planned {
-            backup: manifest.backup_ref(),
-            created_at: manifest.created_at,
-            kind: manifest.kind,
-            bytes: manifest.stored_bytes(),
-            proven: self.proven,
-            doubt: self.doubt,
-            decision,
-        }
+fn delete_reason(facts: &Facts<'_>) -> DeleteReason {
+    match (&facts.doubt, facts.expires_at) {
+        (Some(Doubt::BeingDeleted), _) => DeleteReason::BeingDeleted,
+        // One that is not over would have kept it.
+        (_, Some(at)) => DeleteReason::Expired { at },
+        (_, None) => DeleteReason::NoLongerKept,
     }
 }
 
@@ -123,21 +82,19 @@ impl Facts<'_> {
 ///
 /// All of these are kept whatever the policy: each is the first that is proven so deep.
 #[derive(Default)]
-struct Successors<'a>(Vec<(Level, &'a Manifest)>);
+struct Successors(Vec<(Level, BackupId)>);
 
-impl<'a> Successors<'a> {
-    fn of(&self, proven: Option<Level>) -> Option<&'a Manifest> {
-        self.0
-            .iter()
-            .find(|(level, _)| proven.is_none_or(|proven| *level >= proven))
-            .map(|(_, manifest)| *manifest)
+impl Successors {
+    fn of(&self, proven: Option<Level>) -> Option<&BackupId> {
+        let deep_enough = |level: Level| proven.is_none_or(|proven| level >= proven);
+        self.0.iter().find(|(level, _)| deep_enough(*level)).map(|(_, id)| id)
     }
 
-    fn add(&mut self, facts: &Facts<'a>) {
-        if let Some(level) = facts.proven
+    fn add(&mut self, good: &Facts<'_>) {
+        if let Some(level) = good.proven
             && self.0.last().is_none_or(|(deepest, _)| level > *deepest)
         {
-            self.0.push((level, &facts.entry.manifest));
+            self.0.push((level, good.id.clone()));
         }
     }
 }
@@ -152,8 +109,7 @@ struct Rules {
 }
 
 impl Rules {
-    fn of(policy: &Retention, newest_good: &Manifest) -> Self {
-        let newest_good_at = newest_good.created_at;
+    fn of(policy: &Retention, environment: &str, newest_good_at: DateTime<Utc>) -> Self {
         let since = |span: Span| span.before(newest_good_at, policy.time_zone);
         let mut periods = Vec::new();
         for period in Period::ALL {
@@ -175,7 +131,7 @@ impl Rules {
             newest_good_at,
             periods,
             kinds,
-            days: policy.environments.get(&newest_good.environment).copied().map(days),
+            days: policy.environments.get(environment).copied().map(days),
             safety: Some(policy.safety_days).filter(|days| *days > 0).map(days),
         }
     }
@@ -185,9 +141,8 @@ impl Rules {
         if facts.doubt == Some(Doubt::BeingDeleted) {
             return;
         }
-        let (manifest, is_good) = (facts.manifest(), facts.is_good());
-        let at = manifest.created_at;
-        match manifest.expires_at {
+        let (at, is_good) = (facts.created_at, facts.is_good());
+        match facts.expires_at {
             Some(until) if until > self.newest_good_at => reasons.push(KeepReason::NotExpired { until }),
             // It takes no place of a rule either.
             Some(_) => return,
@@ -202,7 +157,7 @@ impl Rules {
                 }
             }
         }
-        if let Some((count, places)) = self.kinds.get_mut(&manifest.kind) {
+        if let Some((count, places)) = self.kinds.get_mut(&facts.kind) {
             is_ruled = true;
             if places.keeps(at, &Periods::only(nth), is_good) {
                 reasons.push(KeepReason::Kind { count: *count });
@@ -214,7 +169,7 @@ impl Rules {
                 reasons.push(KeepReason::Days { days });
             }
         }
-        let is_safety = matches!(manifest.kind, Kind::PreRollback | Kind::PreOperation);
+        let is_safety = matches!(facts.kind, Kind::PreRollback | Kind::PreOperation);
         if let Some((days, since)) = self.safety.filter(|_| is_safety) {
             is_ruled = true;
             if at >= since {

@@ -56,7 +56,7 @@ impl fmt::Display for Row<'_> {
                 let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
                 writeln!(f, "{}", reasons.join("; "))
             }
-            Decision::Delete { reason, successor } => writeln!(f, "{reason}; there is {}", successor.id),
+            Decision::Delete { reason, successor } => writeln!(f, "{reason}; there is {successor}"),
         }
     }
 }

@@ -1,0 +1,128 @@
+//! What is known of a backup before any rule.
+
+use chrono::{DateTime, Utc};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Decision, Doubt, Planned, Retention};
+use crate::{BackupId, BackupRef, Entry, Kind, Level, Manifest, Note, catalog::Standing};
+
+/// Everything that a decision needs of an entry.
+///
+/// It is taken in one go, and small: entries are large and spread over memory, and to visit each of a hundred thousand
+/// once more takes longer than to judge it.
+pub(super) struct Facts<'a> {
+    pub(super) id: BackupId,
+    pub(super) created_at: DateTime<Utc>,
+    finished_at: DateTime<Utc>,
+    pub(super) expires_at: Option<DateTime<Utc>>,
+    pub(super) kind: Kind,
+    bytes: u64,
+    pub(super) proven: Option<Level>,
+    pub(super) doubt: Option<Doubt>,
+    pub(super) is_held: bool,
+    pub(super) is_future: bool,
+    /// Its inventory has no rows.
+    pub(super) is_empty: bool,
+    /// The manifest, where a tag or label of it may be exempt.
+    pub(super) exempt: Option<&'a Manifest>,
+    /// A digest of its id, by which twins are found.
+    pub(super) id_digest: u64,
+    /// A digest of what a plan depends on.
+    pub(super) state: u64,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(entry: &'a Entry, policy: &Retention, now: DateTime<Utc>, state: &mut State) -> Self {
+        let manifest = &entry.manifest;
+        let proven = entry.proven().map(|evidence| evidence.level);
+        let is_future = manifest.created_at > now;
+        let doubt = if entry.is_being_deleted() {
+            Some(Doubt::BeingDeleted)
+        } else if is_future {
+            Some(Doubt::Future)
+        } else if proven.is_some() {
+            None
+        } else if let Standing::Failed { level } = entry.standing() {
+            Some(Doubt::Failed { level: level.to_owned() })
+        } else {
+            Some(Doubt::Unproven)
+        };
+        let tables = manifest.inventory.as_ref().map(|inventory| &inventory.tables);
+        Self {
+            id: manifest.id.clone(),
+            created_at: manifest.created_at,
+            finished_at: manifest.finished_at,
+            expires_at: manifest.expires_at,
+            kind: manifest.kind,
+            bytes: manifest.stored_bytes(),
+            proven,
+            doubt,
+            is_held: entry.is_held(),
+            is_future,
+            is_empty: tables.is_some_and(|tables| tables.iter().all(|table| table.rows == 0)),
+            exempt: policy.exempted_by(manifest).map(|_| manifest),
+            id_digest: xxh3_64(manifest.id.as_str().as_bytes()),
+            state: state.digest(entry),
+        }
+    }
+
+    pub(super) fn is_good(&self) -> bool {
+        self.doubt.is_none()
+    }
+
+    pub(super) fn planned(self, (environment, database): (&str, &str), decision: Decision) -> Planned {
+        Planned {
+            backup: BackupRef::new(environment, database, self.id),
+            created_at: self.created_at,
+            kind: self.kind,
+            bytes: self.bytes,
+            proven: self.proven,
+            doubt: self.doubt,
+            decision,
+        }
+    }
+
+    /// By time; the rest only decides between backups of one millisecond, so that each order of the input gives one plan.
+    pub(super) fn newest_first(a: &Self, b: &Self) -> std::cmp::Ordering {
+        let key = |facts: &Self| (facts.created_at, facts.finished_at);
+        key(b).cmp(&key(a)).then_with(|| b.id.cmp(&a.id))
+    }
+}
+
+/// Digests what a plan depends on.
+#[derive(Default)]
+pub(super) struct State {
+    part: Vec<u8>,
+}
+
+impl State {
+    fn digest(&mut self, entry: &Entry) -> u64 {
+        let manifest = &entry.manifest;
+        self.part.clear();
+        for text in [&manifest.environment, &manifest.database, manifest.id.as_str()] {
+            self.text(text);
+        }
+        self.number(manifest.created_at.timestamp_millis());
+        self.number(manifest.expires_at.map_or(i64::MIN, |at| at.timestamp_millis()));
+        self.part.extend(manifest.artifact.size.to_le_bytes());
+        for annotation in &entry.annotations {
+            self.number(annotation.at.timestamp_millis());
+            self.text(annotation.note.name());
+            if let Note::Verified(evidence) = &annotation.note {
+                self.text(evidence.level.name());
+                self.part.push(u8::from(evidence.passed()));
+            }
+        }
+        xxh3_64(&self.part)
+    }
+
+    fn text(&mut self, text: &str) {
+        self.part.extend(text.as_bytes());
+        // A byte that no text of UTF-8 holds.
+        self.part.push(0xff);
+    }
+
+    fn number(&mut self, number: i64) {
+        self.part.extend(number.to_le_bytes());
+    }
+}
