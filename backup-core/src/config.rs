@@ -5,6 +5,7 @@
 //! ```
 //! use backup_core::Config;
 //!
+//! # #[cfg(all(feature = "zstd", feature = "webhook", feature = "mail"))] {
 //! let config = Config::from_toml(r#"
 //! [defaults]                         # for all environments; what they say themselves comes first, as a whole
 //! compression = "zstd:3"             # zstd, gzip, with a level if wanted, or none
@@ -55,6 +56,7 @@
 //! "#, "backups.toml")?;
 //! assert_eq!(config.environments.len(), 2);
 //! assert_eq!(config.environment("staging")?.source.engine, "mysql");
+//! # }
 //! # Ok::<(), backup_core::Error>(())
 //! ```
 //!

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use super::{
     Options, Place, SecretRef, Value,
     url::{Refused, engine, is_host},
@@ -95,13 +93,6 @@ impl Database {
     #[must_use]
     pub fn refuse(&self, message: &str, allowed: &str) -> Error {
         self.place.refuse(ErrorKind::InvalidInput, message, allowed)
-    }
-}
-
-/// As in `postgresql`, without user and host.
-impl fmt::Display for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.engine, self.place)
     }
 }
 

@@ -26,7 +26,7 @@ impl Place {
     #[must_use]
     pub fn locate(&self, err: Error) -> Error {
         let err = err.with_operation(OPERATION);
-        if err.context().any(|(name, _)| name == "line") {
+        if err.context().any(|(name, _)| name == "column") {
             return err;
         }
         err.with_context("file", &self.file)

@@ -215,6 +215,7 @@ proptest! {
 
     /// A secret where one could be expected to work is refused, and not repeated.
     #[test]
+    #[cfg(feature = "webhook")]
     fn an_inline_secret_is_refused_and_not_repeated(secret in "zq[A-Za-z0-9!~'*_.-]{6,20}", form in 0..12) {
         let source = |body: String| format!("[environments.a]\nstores = [{{ kind = \"local\", path = \"/b\" }}]\nsource = {{ {body} }}\n");
         let notifier = |body: &str| {
