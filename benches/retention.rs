@@ -34,7 +34,7 @@ fn entries(count: u64, series: u64) -> Vec<Entry> {
         let mut artifact = sample.artifact.clone();
         artifact.key = Layout::of(&backup).artifact(&["sql", "zst"]).unwrap();
         let mut manifest = Manifest::new(backup, at, sample.source.clone(), artifact, sample.plain.clone());
-        manifest.kind = if number % 7 == 0 { Kind::Weekly } else { Kind::Daily };
+        manifest.kind = if number.is_multiple_of(7) { Kind::Weekly } else { Kind::Daily };
         manifest.inventory.clone_from(&sample.inventory);
         let mut notes = vec![Annotation::new(at, Note::Verified(digest.clone()))];
         if number.is_multiple_of(100) {
