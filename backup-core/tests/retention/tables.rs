@@ -128,7 +128,9 @@ fn week_53_goes_over_the_end_of_the_year() {
 fn a_series_that_stopped_loses_nothing() {
     let policy = Retention::new().keep_within(Period::Each, Span::days(30));
     let mut cases: Vec<_> = (0..30).map(|day| Case::at(day * 24)).collect();
-    cases.iter_mut().for_each(|case| case.expires = Some(case.hour + 24 * 30));
+    for case in &mut cases {
+        case.expires = Some(case.hour + 24 * 30);
+    }
     let ten_years_later = start() + TimeDelta::days(3650);
     assert_eq!(policy.plan(&entries(&cases), ten_years_later).unwrap().deletions().count(), 0);
     // Failed and unproven ones that go on coming do not move the window.
