@@ -4,8 +4,8 @@
 //! agent --database postgresql://me@localhost/shop --store ./backups --environment staging
 //! ```
 //!
-//! Backups can be restored into the targets `copy` (a new database beside the source, `…_restored`), `source` (the
-//! database itself) and, where `BACKUP_TARGET_URL` names one, `target`. Without arguments it shows a conversation about a
+//! Backups can be restored into the targets `copy` (a new database beside the source, `…_restored`, where the source can be
+//! asked at the start), `source` (the database itself) and, where `BACKUP_TARGET_URL` names one, `target`. Without arguments it shows a conversation about a
 //! small SQLite shop in a temporary folder: requests on standard error, answers on standard output.
 //!
 //! It ends at the end of its input. Ctrl-C, SIGTERM and SIGHUP let the running request finish and get its answer; one more
@@ -74,14 +74,21 @@ async fn run(cli: Cli) -> Result<()> {
     };
     let dumper = database::dumper(url, None, database::host(None)?)?;
     let rehearsal = Rehearsal::new(database::rehearsing(&dumper.info().engine, None)?);
-    let name = dumper.probe().await?.database;
+    let database = dumper.probe().await;
     let pipeline = Pipeline::new(dumper, LocalStore::open(store).await?)
         .with_rehearsal(rehearsal)
         .with_observer(Bar::default());
     let mut environment = Environment::new(pipeline)
-        .with_target("copy", database::beside(url, &format!("{name}_restored"))?)
         .with_target("source", database::restorer(url, database::host(None)?)?)
         .with_retention(Retention::recommended())?;
+    match database {
+        Ok(found) => {
+            let copy = database::beside(url, &format!("{}_restored", found.database))?;
+            environment = environment.with_target("copy", copy);
+        }
+        // Whoever restores a database that is lost must not need it.
+        Err(err) => tracing::warn!("the database cannot be asked, and there is no target `copy`: {err}"),
+    }
     if let Some(target) = &cli.target {
         environment = environment.with_target("target", database::restorer(target, database::host(None)?)?);
     }

@@ -11,7 +11,10 @@ use std::{
 };
 
 use backup_core::{
-    Config, Error, ErrorKind, Filter, Result, config::Environment, health::Status, notify::Ping,
+    Config, Error, ErrorKind, Filter, Result,
+    config::Environment,
+    health::{ExpectedSeries, Status},
+    notify::Ping,
     pipeline::BackupRequest,
 };
 use clap::Parser;
@@ -86,10 +89,12 @@ async fn run(file: &Path, name: Option<&str>) -> Result<u8> {
     let config = Config::read(file).await?;
     let environment = chosen(&config, name)?;
     let pipeline = environment.pipeline(&Everything).await?;
+    // What is wrong with these is said before anything is done.
+    let (alerter, healthchecks) = (environment.alerter().await?, environment.healthchecks().await?);
 
     let made = pipeline.backup(BackupRequest::new()).await;
     let signal = if made.is_ok() { Ping::Success } else { Ping::Fail };
-    for checks in environment.healthchecks().await? {
+    for checks in healthchecks {
         // That nobody could be told is no reason to say that there is no backup.
         if let Err(err) = checks.ping(signal, &environment.name).await {
             print(&format!("warning    {err}"))?;
@@ -100,6 +105,7 @@ async fn run(file: &Path, name: Option<&str>) -> Result<u8> {
         "backed up  {} ({} bytes, proven: {})",
         report.backup, report.manifest.artifact.size, report.evidence.level
     ))?;
+    report.warnings.iter().try_for_each(|warning| print(&format!("warning    {warning}")))?;
 
     if let Some(policy) = &environment.retention {
         let series =
@@ -115,12 +121,21 @@ async fn run(file: &Path, name: Option<&str>) -> Result<u8> {
     for job in environment.jobs(&pipeline) {
         print(&format!("schedule   {}: {}", job.name, job.schedule))?;
     }
-    let health = pipeline.health(&environment.health.clone().unwrap_or_default()).await?;
-    if let Some(alerter) = environment.alerter().await? {
-        alerter.report(&health).await?;
+    let mut policy = environment.health.clone().unwrap_or_default();
+    if policy.series.is_empty() {
+        // Others may keep backups in the same store.
+        policy.series.push(ExpectedSeries::new(&environment.name, &report.manifest.database));
     }
+    let health = pipeline.health(&policy).await?;
     print(&format!("health     {}", health.summary()))?;
-    let is_well = report.warnings.is_empty() && health.status == Status::Ok;
+    let mut is_told = true;
+    if let Some(alerter) = alerter
+        && let Err(err) = alerter.report(&health).await
+    {
+        is_told = false;
+        print(&format!("warning    not everybody was told: {err}"))?;
+    }
+    let is_well = report.warnings.is_empty() && health.status == Status::Ok && is_told;
     Ok(if is_well { output::DONE } else { output::WARNINGS })
 }
 

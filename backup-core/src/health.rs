@@ -51,7 +51,7 @@ pub fn check(facts: &HealthFacts, policy: &HealthPolicy, now: DateTime<Utc>) -> 
     let mut checks = Vec::new();
     let mut last_round_bytes = 0_u64;
     for expected in &expected {
-        let backups = Backups::of(expected.series(), &facts.entries, policy, now);
+        let backups = Backups::of(expected.series(), facts, policy, now);
         last_round_bytes = last_round_bytes.saturating_add(backups.last_stored_bytes());
         checks.extend(fresh::checks(&backups, expected, policy));
         checks.extend(runs::checks(&backups, facts, policy));

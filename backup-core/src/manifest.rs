@@ -153,6 +153,11 @@ impl Manifest {
         BackupRef::new(self.environment.clone(), self.database.clone(), self.id.clone())
     }
 
+    /// The artifact and those of the companions.
+    pub(crate) fn artifacts(&self) -> impl Iterator<Item = &Artifact> {
+        std::iter::once(&self.artifact).chain(self.companions.values().map(|companion| &companion.artifact))
+    }
+
     /// The bytes of artifact and companions in the store.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {

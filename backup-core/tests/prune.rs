@@ -12,6 +12,7 @@ use backup_core::{
     MemoryStore, Note, Operation, Pipeline, Prefix, PutOptions, Retention, Store, StoreCatalog, StoreExt,
     Verdict,
     compress::Identity,
+    health::{CheckStatus, HealthPolicy},
     pipeline::{BackupRequest, Confirmation, PruneInterrupted, SpareReason},
     retention::{Period, Plan},
     testkit::{
@@ -451,4 +452,40 @@ async fn a_good_time(store: &MemoryStore, clock: &ManualClock, policy: &Retentio
         "{:?}",
         older.map(|e| (e.manifest.created_at, e.standing())).collect::<Vec<_>>()
     );
+}
+
+#[tokio::test]
+async fn a_successor_whose_bytes_are_gone_makes_no_deletion_safe() {
+    for damage in ["missing", "cut short"] {
+        let (store, clock, backups) = made(3).await;
+        let pipeline = pipeline(store.clone(), &clock);
+        let artifact = pipeline.entry(&backups[2]).await.unwrap().manifest.artifact.key;
+        store.delete(&artifact).await.unwrap();
+        if damage == "cut short" {
+            store.put_bytes(&artifact, "all").await.unwrap();
+        }
+        let plan = plan(&pipeline, &last(1)).await;
+        assert_eq!(plan.deletions().count(), 2, "the catalog knows nothing of it");
+        let report = pipeline.prune(&plan, CONFIRMED).await.unwrap();
+        assert_eq!(report.deleted.len(), 0, "{damage}");
+        assert!(report.spared.iter().all(|spared| spared.reason == SpareReason::NoSuccessor), "{report:?}");
+        assert_eq!(listed(&store).await.len(), 3, "{damage}");
+
+        let health = pipeline.health(&HealthPolicy::new()).await.unwrap();
+        let check = health.checks.iter().find(|check| check.name == "artifacts").unwrap();
+        assert_eq!((health.exit_code(), check.status), (2, CheckStatus::Critical), "{damage}");
+        assert!(check.details.iter().any(|(_, text)| *text == backups[2].to_string()), "{check:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_well_once_every_artifact_is_gone() {
+    let (store, clock, backups) = made(3).await;
+    let pipeline = pipeline(store.clone(), &clock);
+    for backup in &backups {
+        store.delete(&pipeline.entry(backup).await.unwrap().manifest.artifact.key).await.unwrap();
+    }
+    let report = pipeline.health(&HealthPolicy::new()).await.unwrap();
+    let good = report.checks.iter().find(|check| check.name == "good-backup").unwrap();
+    assert_eq!(good.status, CheckStatus::Critical, "{report}");
 }

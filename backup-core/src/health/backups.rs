@@ -1,6 +1,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Check, CheckStatus, HealthPolicy, Series};
+use super::{Check, CheckStatus, Fact, HealthFacts, HealthPolicy, Series};
 use crate::{Entry, Kind, catalog::Standing};
 
 /// How far the clock of another host may be ahead.
@@ -22,11 +22,12 @@ pub(super) struct Backups<'a> {
 impl<'a> Backups<'a> {
     pub(super) fn of(
         series: Series,
-        entries: &'a [Entry],
+        facts: &'a HealthFacts,
         policy: &HealthPolicy,
         now: DateTime<Utc>,
     ) -> Self {
-        let mut all: Vec<&Entry> = entries
+        let mut all: Vec<&Entry> = facts
+            .entries
             .iter()
             .filter(|entry| Series::of(entry) == series)
             .filter(|entry| !entry.is_being_deleted() && !is_of_the_future(entry, now))
@@ -36,11 +37,17 @@ impl<'a> Backups<'a> {
         });
         let is_proven =
             |entry: &Entry| entry.proven().is_some_and(|evidence| evidence.level >= policy.good_level);
+        let is_whole = |entry: &Entry| match &facts.incomplete {
+            Fact::Known(incomplete) => !incomplete.contains(&entry.manifest.backup_ref()),
+            _ => true,
+        };
         let good = all
             .iter()
             .enumerate()
             .filter(|(at, entry)| {
-                is_proven(entry) && !is_emptied(entry, all.get(at + 1..).unwrap_or_default())
+                is_proven(entry)
+                    && is_whole(entry)
+                    && !is_emptied(entry, all.get(at + 1..).unwrap_or_default())
             })
             .map(|(_, entry)| *entry)
             .collect();

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{DateTime, Utc};
 
@@ -17,6 +17,8 @@ pub struct HealthFacts {
     pub space: Fact<Space>,
     /// Objects that belong to no backup.
     pub orphans: Fact<Orphans>,
+    /// Backups whose objects are not all there, or not of the recorded size: none of them is good.
+    pub incomplete: Fact<BTreeSet<BackupRef>>,
     /// Recent runs, in any order.
     pub attempts: Fact<Vec<Attempt>>,
     /// How far a standby server is behind.
@@ -100,6 +102,13 @@ impl HealthFacts {
     #[must_use]
     pub fn with_orphans(mut self, orphans: Fact<Orphans>) -> Self {
         self.orphans = orphans;
+        self
+    }
+
+    /// Adds the backups whose objects are not all there; none of them is good.
+    #[must_use]
+    pub fn with_incomplete(mut self, incomplete: Fact<BTreeSet<BackupRef>>) -> Self {
+        self.incomplete = incomplete;
         self
     }
 

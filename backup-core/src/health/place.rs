@@ -9,7 +9,7 @@ use super::{
     backups::is_of_the_future,
     words::{bytes, count, seconds},
 };
-use crate::{pipeline::Orphans, store::Space};
+use crate::{BackupRef, pipeline::Orphans, store::Space};
 
 pub(super) fn checks(
     facts: &HealthFacts,
@@ -22,6 +22,12 @@ pub(super) fn checks(
             space(*facts, policy, last_round_bytes)
         }),
         told("orphans", &facts.orphans, "nobody looked for objects of no backup", orphans),
+        told(
+            "artifacts",
+            &facts.incomplete,
+            "nobody looked whether the backups' objects are there",
+            incomplete,
+        ),
         told("copies", &facts.missing_copies, "nobody compared the copies", |missing| {
             let status = if missing.is_empty() { CheckStatus::Ok } else { CheckStatus::Warning };
             let message = match missing.len() {
@@ -88,6 +94,17 @@ fn orphans(orphans: &Orphans) -> Check {
     Check::new("orphans", status, message)
         .with_list("object", &orphans.keys)
         .with_action("bring their manifests back from a copy, or delete them once nobody needs them")
+}
+
+fn incomplete(incomplete: &BTreeSet<BackupRef>) -> Check {
+    let status = if incomplete.is_empty() { CheckStatus::Ok } else { CheckStatus::Critical };
+    let message = match incomplete.len() {
+        0 => "the objects of all backups are there".to_owned(),
+        number => format!("the objects of {} are missing or cut short", count(number, "backup")),
+    };
+    Check::new("artifacts", status, message).with_list("backup", incomplete).with_action(
+        "bring them back from a copy of the store, or make a new backup now; then find out who removed them",
+    )
 }
 
 fn standby(lag: Duration, policy: &HealthPolicy) -> Check {

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::TimeDelta;
 
@@ -72,6 +72,7 @@ fn facts(entries: Vec<Entry>) -> HealthFacts {
     HealthFacts::new(entries)
         .with_space(Fact::Known(Space::new(1_000_000_000_000, 500_000_000_000)))
         .with_orphans(Fact::Known(Orphans::default()))
+        .with_incomplete(Fact::Known(BTreeSet::new()))
         .with_attempts(vec![Attempt::succeeded(shop(), now() - hours(4))])
         .with_missing_copies(Vec::new())
         .with_standby_lag(Fact::Known(Duration::from_secs(1)))
@@ -115,7 +116,7 @@ fn backups_as_they_should_be_are_well() {
 fn nothing_is_well_of_which_nothing_is_known() {
     let report = looked_at(&HealthFacts::new(sound()), &HealthPolicy::new());
     assert_eq!(report.status, Status::Ok);
-    for name in ["space", "orphans", "attempts", "copies", "standby-lag"] {
+    for name in ["space", "orphans", "artifacts", "attempts", "copies", "standby-lag"] {
         assert_eq!(found(&report, name).status, CheckStatus::NotChecked);
     }
     let facts = HealthFacts::new(sound()).with_space(Fact::Unknown("access denied".to_owned()));

@@ -43,6 +43,10 @@ impl Http {
         if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
             return Err(refuse("the URL of the service is not one of HTTP"));
         }
+        // Who can read the URL on its way can send too.
+        if parsed.scheme() == "http" && !is_this_host(&parsed) {
+            return Err(refuse("the URL would cross the network unencrypted"));
+        }
         // Builds on aws-lc-rs, unless the application has installed another provider of rustls.
         let client = Client::builder()
             .user_agent(concat!("backup-core/", env!("CARGO_PKG_VERSION")))
@@ -166,4 +170,11 @@ impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Http").field("service", &self.service).finish_non_exhaustive()
     }
+}
+
+/// Whether it leads to a server on this host.
+fn is_this_host(url: &Url) -> bool {
+    let name = url.host_str().unwrap_or_default();
+    let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }

@@ -1,9 +1,14 @@
 //! [`Pipeline::health`]: gathers what is known, and checks it.
 
+use std::collections::{BTreeSet, HashMap};
+
+use futures::TryStreamExt;
+
 use super::Pipeline;
 use crate::{
-    Filter, Result,
+    BackupRef, Entry, ErrorKind, Filter, Key, Manifest, Prefix, Result,
     health::{self, Fact, HealthFacts, HealthPolicy, HealthReport},
+    verify::stored,
 };
 
 impl Pipeline {
@@ -45,9 +50,56 @@ impl Pipeline {
             Ok(orphans) => Fact::Known(orphans),
             Err(err) => Fact::Unknown(err.to_string()),
         };
+        let incomplete = match self.within("artifacts", self.incomplete(&listing.entries)).await {
+            Ok(incomplete) => Fact::Known(incomplete),
+            Err(err) => Fact::Unknown(err.to_string()),
+        };
         Ok(HealthFacts::new(listing.entries)
+            .with_incomplete(incomplete)
             .with_damaged(&listing.damaged)
             .with_space(space)
             .with_orphans(orphans))
+    }
+
+    /// The backups whose objects are not all in the store, or not of the recorded size.
+    async fn incomplete(&self, entries: &[Entry]) -> Result<BTreeSet<BackupRef>> {
+        let mut missing: HashMap<&Key, (u64, &Manifest)> = HashMap::new();
+        for Entry { manifest, .. } in entries {
+            missing.extend(manifest.artifacts().map(|artifact| (&artifact.key, (artifact.size, manifest))));
+        }
+        let mut objects = self.store.list(&Prefix::root());
+        while let Some(object) = objects.try_next().await? {
+            if missing.get(&object.key).is_some_and(|(size, _)| *size == object.size) {
+                missing.remove(&object.key);
+            }
+        }
+        let mut incomplete = BTreeSet::new();
+        for (_, manifest) in missing.into_values() {
+            let backup = manifest.backup_ref();
+            // A listing is no single moment: one that came or went meanwhile is no trouble.
+            if incomplete.contains(&backup) || self.is_whole(manifest).await? {
+                continue;
+            }
+            match self.catalog.get(&backup).await {
+                Ok(_) => drop(incomplete.insert(backup)),
+                Err(err) if err.kind() == ErrorKind::NotFound => {}
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(incomplete)
+    }
+
+    /// Whether the objects of a backup are all in the store, with the recorded sizes.
+    pub(super) async fn is_whole(&self, manifest: &Manifest) -> Result<bool> {
+        for artifact in manifest.artifacts() {
+            match stored::check_present(&*self.store, artifact).await {
+                Ok(()) => {}
+                Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => {
+                    return Ok(false);
+                }
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(true)
     }
 }

@@ -227,7 +227,8 @@ impl Pipeline {
         };
         let successor = BackupRef { id: successor.clone(), ..planned.backup.clone() };
         match self.catalog.get(&successor).await {
-            Ok(other) if replaces(&other) => Ok(Ok(entry)),
+            // What the catalog says of it is worth nothing where its bytes are gone.
+            Ok(other) if replaces(&other) && self.is_whole(&other.manifest).await? => Ok(Ok(entry)),
             Ok(_) => Ok(Err(SpareReason::NoSuccessor)),
             Err(err) if err.kind() == ErrorKind::NotFound => Ok(Err(SpareReason::NoSuccessor)),
             Err(err) => Err(err),

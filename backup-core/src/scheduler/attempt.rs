@@ -35,6 +35,8 @@ pub(super) struct Attempted {
     /// The occurrence that it was for, and how many were missed before, once the catalog was read.
     pub(super) due: Option<(DateTime<Utc>, u32)>,
     pub(super) backup: Option<Dated>,
+    /// What the backup warned of.
+    pub(super) warnings: Vec<String>,
 }
 
 /// A backup, and when its dump was started.
@@ -84,6 +86,7 @@ impl Attempt {
         };
         let report = pipeline.backup(job.request.clone().with_kind(kind)).await?;
         attempted.backup = Some((report.backup, report.manifest.created_at));
+        attempted.warnings = report.warnings;
         verify(&job, attempted).await
     }
 }

@@ -50,6 +50,8 @@ pub struct Run {
     pub ended: DateTime<Utc>,
     /// What came of it.
     pub outcome: Outcome,
+    /// What the backup warned of: that retention was refused or did not end, for instance.
+    pub warnings: Vec<String>,
 }
 
 /// What came of a run.

@@ -194,6 +194,7 @@ impl Worker {
                 started,
                 ended,
                 outcome: outcome.clone(),
+                warnings: attempted.warnings,
             }
         });
         let failures = self.failures;

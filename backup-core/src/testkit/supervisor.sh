@@ -8,7 +8,8 @@ shift
 IFS= read -r password || exit 1
 
 # A signal ends the wait for the end of the pipe, and thereby the server; it does not skip the cleaning.
-trap : HUP INT TERM
+# Nor does the end of whoever waits for the start, which closes the pipe that is written to.
+trap : HUP INT TERM PIPE
 
 server=
 stop_signal=KILL

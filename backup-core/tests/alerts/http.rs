@@ -387,3 +387,25 @@ async fn no_secret_is_logged_at_any_level() {
     let logged = log.0.lock().unwrap().clone();
     assert!(logged.contains("an alert was not delivered") && !logged.contains(SECRET), "{logged}");
 }
+
+#[test]
+fn a_url_that_would_cross_the_network_unencrypted_is_refused() {
+    for url in [
+        "http://hooks.example/services/x",
+        "http://10.0.0.1/x",
+        "http://localhost.example/x",
+        "http://[2001:db8::1]/x",
+    ] {
+        let err = Webhook::new(url).unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::InvalidInput, "{url}");
+        assert!(err.to_string().contains("unencrypted") && !err.to_string().contains("/x"), "{err}");
+    }
+    for url in [
+        "https://hooks.example/services/x",
+        "http://127.0.0.1:8080/x",
+        "http://localhost/x",
+        "http://[::1]/x",
+    ] {
+        Webhook::new(url).unwrap();
+    }
+}
