@@ -1,6 +1,8 @@
 //! Damage to what is stored is found, named, and never handed to a restore.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+use std::time::Duration;
+
 use backup_core::{
     BackupRef, DumperInfo, ErrorKind, Filter, Key, Level, MemoryStore, Pipeline, PutMode, PutOptions,
     Rehearsal, Store, StoreExt, Verdict,
@@ -185,6 +187,8 @@ async fn a_dry_run_says_that_the_last_check_failed_until_one_passes() {
     bad[100] ^= 1;
     for (bytes, blocked) in [(good.clone(), false), (bad.into(), true), (good, false)] {
         overwrite(&store, &key, bytes).await;
+        // Of two records of one millisecond the doubt counts as the later.
+        tokio::time::sleep(Duration::from_millis(2)).await;
         let _found = verdict(&pipeline, &backup, Level::Digest).await;
         let plan = pipeline.plan_restore(&backup, &target, &RestoreRequest::new()).await.unwrap();
         let kinds: Vec<ErrorKind> = plan.blockers.iter().map(backup_core::Error::kind).collect();
