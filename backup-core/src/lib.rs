@@ -64,7 +64,10 @@ pub use schedule::Schedule;
 #[cfg(feature = "schedule")]
 pub use scheduler::Scheduler;
 pub use secret::Secret;
-pub use store::{GetOptions, GetResult, MemoryStore, ObjectMeta, PutMode, PutOptions, Store, StoreExt};
+pub use store::{
+    GetOptions, GetResult, LockMode, MemoryStore, ObjectLock, ObjectMeta, PutMode, PutOptions, Store,
+    StoreExt,
+};
 pub use stream::{ByteSender, ByteStream, EndMark, ReaderGone};
 pub use transform::{Stages, Transform};
 pub use verify::{Assertion, Evidence, Level, Rehearsal, Rehearsed, Verdict};

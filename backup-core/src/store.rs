@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ByteStream, Digest, Error, ErrorKind, Key, Prefix, Result, digest::Hasher};
 
+mod lock;
 mod memory;
+pub use lock::{LockMode, ObjectLock};
 pub use memory::MemoryStore;
 
 /// Keeps objects under keys.
@@ -101,13 +103,22 @@ pub struct ObjectMeta {
     pub size: u64,
     /// When it was stored, by the store's clock.
     pub last_modified: DateTime<Utc>,
+    /// Until when the store lets nobody delete it, where `put` or `head` asked for it; `list` does not tell.
+    pub lock: Option<ObjectLock>,
 }
 
 impl ObjectMeta {
     /// Describes an object.
     #[must_use]
     pub fn new(key: Key, size: u64, last_modified: DateTime<Utc>) -> Self {
-        Self { key, size, last_modified }
+        Self { key, size, last_modified, lock: None }
+    }
+
+    /// Says until when the store lets nobody delete it.
+    #[must_use]
+    pub fn with_lock(mut self, lock: Option<ObjectLock>) -> Self {
+        self.lock = lock;
+        self
     }
 }
 
@@ -132,6 +143,11 @@ pub struct PutOptions {
     pub digest: Option<Digest>,
     /// About how many bytes will come.
     pub size_hint: Option<u64>,
+    /// Until when nobody may delete or replace the object.
+    ///
+    /// A store without [`object_lock`](StoreCapabilities::object_lock) refuses it with
+    /// [`Unsupported`](ErrorKind::Unsupported).
+    pub lock: Option<ObjectLock>,
 }
 
 impl PutOptions {
@@ -153,6 +169,13 @@ impl PutOptions {
     #[must_use]
     pub fn with_size_hint(mut self, bytes: u64) -> Self {
         self.size_hint = Some(bytes);
+        self
+    }
+
+    /// Demands that nobody may delete or replace the object for a time.
+    #[must_use]
+    pub fn with_lock(mut self, lock: ObjectLock) -> Self {
+        self.lock = Some(lock);
         self
     }
 
@@ -254,6 +277,8 @@ pub struct StoreCapabilities {
     pub durable: bool,
     /// `space` tells the free space.
     pub reports_space: bool,
+    /// [`PutOptions::lock`] is enforced by the store itself, against every credential that its mode says.
+    pub object_lock: bool,
     /// The largest object, in bytes, where there is a limit.
     pub max_object_size: Option<u64>,
 }
@@ -270,6 +295,13 @@ impl StoreCapabilities {
     #[must_use]
     pub fn with_durable(mut self) -> Self {
         self.durable = true;
+        self
+    }
+
+    /// Declares that the store itself keeps locked objects.
+    #[must_use]
+    pub fn with_object_lock(mut self) -> Self {
+        self.object_lock = true;
         self
     }
 

@@ -9,7 +9,8 @@ use std::{
 
 use async_trait::async_trait;
 use backup_core::{
-    ByteStream, Error, ErrorKind, GetOptions, GetResult, Key, ObjectMeta, Prefix, PutOptions, Result, Store,
+    ByteStream, Error, ErrorKind, GetOptions, GetResult, Key, ObjectLock, ObjectMeta, Prefix, PutOptions,
+    Result, Store,
     store::{Space, StoreCapabilities, SweepReport},
 };
 use futures::{StreamExt, stream::BoxStream};
@@ -134,6 +135,9 @@ impl Store for LocalStore {
     }
 
     async fn put(&self, key: &Key, body: ByteStream, options: PutOptions) -> Result<ObjectMeta> {
+        if options.lock.is_some() {
+            return Err(ObjectLock::unsupported(&self.location()));
+        }
         let turn = Arc::new(Turn::default());
         let _when_dropped = Withdraw(Arc::clone(&turn));
         let (sender, pieces) = mpsc::channel(PIECES);
