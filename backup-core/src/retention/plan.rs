@@ -49,12 +49,13 @@ pub struct Planned {
     /// Why it does not count as good.
     pub doubt: Option<Doubt>,
     /// What becomes of it.
+    #[serde(flatten)]
     pub decision: Decision,
 }
 
 /// Why a backup neither counts for a rule nor pushes another one out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "doubt", rename_all = "kebab-case")]
+#[serde(tag = "state", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Doubt {
     /// A deletion of it was cut off.
