@@ -57,7 +57,7 @@ fn main() {
         ("every rule, UTC", every_rule.clone()),
         ("every rule, Berlin", every_rule.in_time_zone(Tz::Europe__Berlin)),
     ];
-    println!("| policy | backups | deleted | ms |\n|---|---|---|---|");
+    println!("| policy | backups | deleted | ms | the fastest |\n|---|---|---|---|---|");
     for (name, policy) in policies {
         let mut took = Vec::new();
         let mut deleted = 0;
@@ -67,6 +67,7 @@ fn main() {
             took.push(started.elapsed().as_secs_f64() * 1e3);
             deleted = plan.deletions().count();
         }
-        println!("| {name} | {count} | {deleted} | {:.1} |", median(took));
+        let fastest = took.iter().copied().fold(f64::INFINITY, f64::min);
+        println!("| {name} | {count} | {deleted} | {:.1} | {fastest:.1} |", median(took));
     }
 }

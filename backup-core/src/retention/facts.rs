@@ -1,7 +1,7 @@
 //! What is known of a backup before any rule.
 
 use chrono::{DateTime, Utc};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::{Decision, Doubt, Planned, Retention};
 use crate::{BackupId, BackupRef, Entry, Kind, Level, Manifest, Note, catalog::Standing};
@@ -27,12 +27,11 @@ pub(super) struct Facts<'a> {
     pub(super) exempt: Option<&'a Manifest>,
     /// A digest of its id, by which twins are found.
     pub(super) id_digest: u64,
-    /// A digest of what a plan depends on.
-    pub(super) state: u64,
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn of(entry: &'a Entry, policy: &Retention, now: DateTime<Utc>, state: &mut State) -> Self {
+        state.add(entry);
         let manifest = &entry.manifest;
         let proven = entry.proven().map(|evidence| evidence.level);
         let is_future = manifest.created_at > now;
@@ -62,7 +61,6 @@ impl<'a> Facts<'a> {
             is_empty: tables.is_some_and(|tables| tables.iter().all(|table| table.rows == 0)),
             exempt: policy.exempted_by(manifest).map(|_| manifest),
             id_digest: xxh3_64(manifest.id.as_str().as_bytes()),
-            state: state.digest(entry),
         }
     }
 
@@ -89,14 +87,19 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Digests what a plan depends on.
+/// Digests what a plan depends on, in whatever order it comes.
 #[derive(Default)]
 pub(super) struct State {
+    sum: u128,
     part: Vec<u8>,
 }
 
 impl State {
-    fn digest(&mut self, entry: &Entry) -> u64 {
+    pub(super) fn fingerprint(&self) -> String {
+        format!("xxh3:{:032x}", self.sum)
+    }
+
+    fn add(&mut self, entry: &Entry) {
         let manifest = &entry.manifest;
         self.part.clear();
         for text in [&manifest.environment, &manifest.database, manifest.id.as_str()] {
@@ -113,7 +116,7 @@ impl State {
                 self.part.push(u8::from(evidence.passed()));
             }
         }
-        xxh3_64(&self.part)
+        self.sum = self.sum.wrapping_add(xxh3_128(&self.part));
     }
 
     fn text(&mut self, text: &str) {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     Count, Period, Retention, Span,
@@ -194,11 +193,6 @@ impl Planned {
     pub fn is_deleted(&self) -> bool {
         matches!(self.decision, Decision::Delete { .. })
     }
-
-    /// Whether it goes by this plan's own decision, and not by an earlier one.
-    fn is_newly_deleted(&self) -> bool {
-        self.is_deleted() && self.doubt != Some(Doubt::BeingDeleted)
-    }
 }
 
 impl Plan {
@@ -213,26 +207,21 @@ impl Plan {
         let mut plan = Self {
             made_at: now,
             policy: policy.clone(),
-            fingerprint: String::new(),
+            fingerprint: state.fingerprint(),
             entries: Vec::with_capacity(entries.len()),
             excess: Vec::new(),
         };
-        let mut whole = Xxh3::new();
         for ((environment, database), mut series) in by_series {
             series.sort_unstable_by(Facts::newest_first);
             if let Some(twice) = twin(&series) {
                 return Err(Error::new(ErrorKind::InvalidInput, "a backup is in the list twice")
                     .with_context("backup", BackupRef::new(environment, database, twice.clone())));
             }
-            for facts in &series {
-                whole.update(&facts.state.to_le_bytes());
-            }
             let first = plan.entries.len();
             series::judge(policy, (environment, database), series, &mut plan.entries);
             let judged = plan.entries.get(first..).unwrap_or_default();
             plan.excess.extend(excess(policy, environment, database, judged));
         }
-        plan.fingerprint = format!("xxh3:{:032x}", whole.digest128());
         Ok(plan)
     }
 
@@ -272,10 +261,13 @@ impl Plan {
 }
 
 fn excess(policy: &Retention, environment: &str, database: &str, judged: &[Planned]) -> Option<Excess> {
-    let count =
-        |selects: fn(&Planned) -> bool| judged.iter().filter(|planned| selects(planned)).count() as u64;
-    let deleted = count(Planned::is_newly_deleted);
-    let of = deleted + count(|planned| !planned.is_deleted());
+    let (mut deleted, mut of) = (0_u64, 0_u64);
+    // A deletion that was cut off was agreed to before.
+    let begun = |planned: &&Planned| planned.is_deleted() && planned.doubt == Some(Doubt::BeingDeleted);
+    for planned in judged.iter().filter(|planned| !begun(planned)) {
+        deleted += u64::from(planned.is_deleted());
+        of += 1;
+    }
     let is_too_much =
         deleted * 100 > of * u64::from(policy.max_deleted_percent) || (deleted > 0 && deleted == of);
     is_too_much.then(|| Excess {
