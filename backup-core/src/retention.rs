@@ -11,6 +11,7 @@ use crate::{Entry, Error, ErrorKind, Kind, Result};
 mod bucket;
 mod count;
 mod facts;
+mod parallel;
 mod plan;
 mod rules;
 mod series;

@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,10 +10,10 @@ const MAX_LABEL: usize = 60;
 
 /// The name of a backup within its environment and database: `backup-YYYYMMDD-HHMMSS[-label][-n]`, in UTC.
 ///
-/// Names sort by time, but nothing relies on that: order is by the manifest's time.
+/// Names sort by time, but nothing relies on that: order is by the manifest's time. Clones share the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct BackupId(String);
+pub struct BackupId(Arc<str>);
 
 impl BackupId {
     /// The id of the `attempt`-th backup (from 1) in the second of `at`.
@@ -43,7 +43,7 @@ impl BackupId {
                 .with_context("id", id.escape_debug())
                 .with_suggestion("ids look like backup-20261120-020000; list the backups to see them"));
         }
-        Ok(Self(id))
+        Ok(Self(id.into()))
     }
 
     /// The id as text.
@@ -88,7 +88,7 @@ impl TryFrom<String> for BackupId {
 
 impl From<BackupId> for String {
     fn from(id: BackupId) -> Self {
-        id.0
+        id.as_str().to_owned()
     }
 }
 

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Count, Period, Retention, Span,
-    facts::{Facts, State},
-    series,
+    facts::{FETCHED, Facts, State, fetch},
+    parallel, series,
 };
 use crate::{BackupId, BackupRef, Entry, Error, ErrorKind, Kind, Level, Result};
+
+/// How many entries one thread takes at a time.
+const PART: usize = 8192;
 
 /// What a policy says now of each backup; made by [`Retention::plan`], carried out by
 /// [`Pipeline::prune`](crate::Pipeline::prune).
@@ -199,28 +202,30 @@ impl Plan {
     pub(super) fn make(policy: &Retention, entries: &[Entry], now: DateTime<Utc>) -> Result<Self> {
         let mut by_series: BTreeMap<(&str, &str), Vec<Facts>> = BTreeMap::new();
         let mut state = State::default();
-        for entry in entries {
-            let manifest = &entry.manifest;
-            let series = by_series.entry((&manifest.environment, &manifest.database)).or_default();
-            series.push(Facts::of(entry, policy, now, &mut state));
+        let parts = entries.chunks(PART).collect();
+        for (series, part_state) in parallel::map(parts, |part| facts_of(policy, part, now)) {
+            state.add(&part_state);
+            for (name, mut facts) in series {
+                by_series.entry(name).or_default().append(&mut facts);
+            }
         }
         let mut plan = Self {
             made_at: now,
             policy: policy.clone(),
             fingerprint: state.fingerprint(),
-            entries: Vec::with_capacity(entries.len()),
+            entries: Vec::new(),
             excess: Vec::new(),
         };
-        for ((environment, database), mut series) in by_series {
-            series.sort_unstable_by(Facts::newest_first);
-            if let Some(twice) = twin(&series) {
-                return Err(Error::new(ErrorKind::InvalidInput, "a backup is in the list twice")
-                    .with_context("backup", BackupRef::new(environment, database, twice.clone())));
+        let series = by_series.into_iter().collect();
+        for judged in parallel::map(series, |(name, series)| judge(policy, name, series)) {
+            let (mut judged, excess) = judged?;
+            if plan.entries.is_empty() {
+                plan.entries = judged;
+                plan.entries.reserve_exact(entries.len() - plan.entries.len());
+            } else {
+                plan.entries.append(&mut judged);
             }
-            let first = plan.entries.len();
-            series::judge(policy, (environment, database), series, &mut plan.entries);
-            let judged = plan.entries.get(first..).unwrap_or_default();
-            plan.excess.extend(excess(policy, environment, database, judged));
+            plan.excess.extend(excess);
         }
         Ok(plan)
     }
@@ -260,7 +265,37 @@ impl Plan {
     }
 }
 
-fn excess(policy: &Retention, environment: &str, database: &str, judged: &[Planned]) -> Option<Excess> {
+type Series<'a> = BTreeMap<(&'a str, &'a str), Vec<Facts<'a>>>;
+
+fn facts_of<'a>(policy: &Retention, part: &'a [Entry], now: DateTime<Utc>) -> (Series<'a>, State) {
+    let (mut by_series, mut state) = (Series::new(), State::default());
+    for some in part.chunks(FETCHED) {
+        fetch(some);
+        for entry in some {
+            let name = (entry.manifest.environment.as_str(), entry.manifest.database.as_str());
+            by_series.entry(name).or_default().push(Facts::of(entry, policy, now, &mut state));
+        }
+    }
+    (by_series, state)
+}
+
+fn judge(
+    policy: &Retention,
+    name: (&str, &str),
+    mut series: Vec<Facts<'_>>,
+) -> Result<(Vec<Planned>, Option<Excess>)> {
+    series.sort_unstable_by(Facts::newest_first);
+    if let Some(twice) = twin(&series) {
+        return Err(Error::new(ErrorKind::InvalidInput, "a backup is in the list twice")
+            .with_context("backup", BackupRef::new(name.0, name.1, twice.clone())));
+    }
+    let mut planned = Vec::with_capacity(series.len());
+    series::judge(policy, name, series, &mut planned);
+    let excess = excess(policy, name, &planned);
+    Ok((planned, excess))
+}
+
+fn excess(policy: &Retention, (environment, database): (&str, &str), judged: &[Planned]) -> Option<Excess> {
     let (mut deleted, mut of) = (0_u64, 0_u64);
     // A deletion that was cut off was agreed to before.
     let begun = |planned: &&Planned| planned.is_deleted() && planned.doubt == Some(Doubt::BeingDeleted);
