@@ -7,6 +7,7 @@ use backup_core::{
     ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, RestoreOptions, RestoreOutcome, Restorer,
     Result, Scratch, ScratchLike, Selected, Selection, TargetInfo, process::Host,
 };
+use futures::future::{Either, select};
 
 use crate::{
     PgConfig, PgDump, Version,
@@ -307,10 +308,11 @@ impl PgRestore {
         };
         let empty = look.facts.as_ref().is_some_and(|facts| facts.objects == 0);
         let inventory = if plan.in_place || (empty && (self.jobs == 1 || chosen)) {
-            warnings.extend(run.restore(&self.config, run::Atomic::OneTransaction, body).await?);
+            let input = run.input(body).await.map_err(|err| run::named(&self.config, err))?;
+            warnings.extend(run.restore(&self.config, run::Atomic::OneTransaction, input).await?);
             count::of(&look.server, counted.as_deref()).await?
         } else {
-            self.restore_beside(&run, &look, body, counted.as_deref(), &mut warnings).await?
+            Box::pin(self.restore_beside(&run, &look, body, counted.as_deref(), &mut warnings)).await?
         };
         let mut outcome = RestoreOutcome::new(inventory);
         outcome.warnings = warnings;
@@ -328,10 +330,16 @@ impl PgRestore {
         let name = self.config.database();
         let (maintenance, _) = target::maintenance(&look.server).await?;
         let like = look.facts.as_ref().map(|_| name);
-        let beside = target::create(&maintenance, name, "restoring", like, None).await?;
+        // Where the tool needs a copy of the archive, it is made at the same time as the database.
+        let created = Box::pin(target::create(&maintenance, name, "restoring", like, None));
+        let (beside, input) = match select(created, Box::pin(run.input(body))).await {
+            Either::Left((beside, input)) => (beside?, input.await),
+            Either::Right((input, created)) => (created.await?, input),
+        };
+        let config = self.config.with_database(beside.name());
         let restored = async {
-            let config = self.config.with_database(beside.name());
-            warnings.extend(run.restore(&config, run::Atomic::NotNeeded, body).await?);
+            let input = input.map_err(|err| run::named(&config, err))?;
+            warnings.extend(run.restore(&config, run::Atomic::NotNeeded, input).await?);
             count::of(&look.server.at(beside.name()), counted).await
         };
         let inventory = match restored.await {

@@ -7,6 +7,9 @@ use crate::{
     transform::{Output, Transform},
 };
 
+mod encoder;
+use encoder::Encoder;
+
 /// The zstd format (RFC 8878), compressed on several threads; `zstd -t` and `zstdcat` open it.
 ///
 /// The default is level 1 on as many threads as the machine has, at most 4. On text as `pg_dump` writes it the next
@@ -23,6 +26,9 @@ use crate::{
 /// | 1 to 4 | 12 | 18 | 30 |
 /// | 5 to 8 | 17 | 28 | 50 |
 /// | 9 to 19 | 30 | 46 | 78 |
+///
+/// From its first boundary on it takes that twice and 4 MiB: while a frame ends, the next one is begun, so that the threads
+/// have something to do.
 ///
 /// A decoder takes the frame's window and 1 MiB. It refuses windows above 32 MiB, which only `zstd --ultra -21`
 /// and `zstd --long` write: a few hostile bytes may not claim gigabytes.
@@ -107,50 +113,13 @@ impl Compressor for Zstd {
     }
 
     fn encoder(&self) -> Result<Box<dyn Transform>> {
-        Ok(Box::new(Encoder { context: self.context()?, pieces: Pieces::default() }))
+        Ok(Box::new(Encoder::new(*self)?))
     }
 
     fn decoder(&self) -> Result<Box<dyn Transform>> {
         let mut context = DCtx::try_create().ok_or_else(no_memory)?;
         context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(refused)?;
         Ok(Box::new(Decoder { context, pieces: Pieces::default(), state: State::Empty }))
-    }
-}
-
-struct Encoder {
-    context: CCtx<'static>,
-    pieces: Pieces,
-}
-
-impl Encoder {
-    fn end_frame(&mut self, output: &mut dyn Output) -> Result<()> {
-        loop {
-            let left = self.context.end_stream(&mut behind(self.pieces.room())).map_err(refused)?;
-            if left == 0 {
-                return self.pieces.put(output);
-            }
-            self.pieces.put_if_full(output)?;
-        }
-    }
-}
-
-impl Transform for Encoder {
-    fn update(&mut self, input: Bytes, output: &mut dyn Output) -> Result<()> {
-        let mut source = InBuffer::around(&input);
-        while source.pos() < input.len() {
-            self.context.compress_stream(&mut behind(self.pieces.room()), &mut source).map_err(refused)?;
-            self.pieces.put_if_full(output)?;
-        }
-        Ok(())
-    }
-
-    fn boundary(&mut self, output: &mut dyn Output) -> Result<()> {
-        self.end_frame(output)?;
-        output.boundary()
-    }
-
-    fn finish(mut self: Box<Self>, output: &mut dyn Output) -> Result<()> {
-        self.end_frame(output)
     }
 }
 

@@ -1,7 +1,10 @@
+use std::{future::ready, pin::pin};
+
+use futures::future::{Either, select};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BackupRequest, Pipeline,
+    BackupRequest, Confirmation, Pipeline,
     meter::Meter,
     verify::{DIFFERENCES, listed},
 };
@@ -110,30 +113,26 @@ impl Pipeline {
     ) -> Result<RestoreReport> {
         let started = tokio::time::Instant::now();
         let entry = self.entry(backup).await?;
-        let mut plan = self.plan(&entry, restorer, &request).await?;
-        let manifest = entry.manifest;
+        let manifest = &entry.manifest;
+        // Neither changes anything, and one waits for the store, the other for the target.
+        let check = pin!(self.check_before(manifest, &request));
+        let plan = pin!(self.plan(&entry, restorer, &request));
+        let (plan, check) = match select(plan, check).await {
+            Either::Left((plan, check)) => (plan, Either::Left(check)),
+            Either::Right((checked, plan)) => (plan.await, Either::Right(ready(checked))),
+        };
+        let mut plan = plan?;
         if !plan.blockers.is_empty() {
             return Err(plan.blockers.swap_remove(0));
         }
         request
             .confirmation
             .check("the restore changes its target", "look at the plan (the dry run), then confirm")?;
-
-        // Before anything is changed, and before a tool sees a byte that nobody wrote.
-        // A part that an index leads to was checked as far as it defines something when it was planned, and its rows are
-        // before the end of the stream, without which nothing of it stays: the whole is not read for it.
-        let in_part = request.selection != Selection::All
-            && stored::parts(&manifest, &self.codec(&manifest)?).is_some();
-        let level = if in_part { Level::Present } else { Level::Digest };
-        let digest = self.examine(Operation::Restore, &manifest, level).await?;
-        if !digest.passed() {
-            return Err(Error::new(ErrorKind::Corrupt, "the backup is damaged; nothing was restored")
-                .with_context("findings", digest.findings.join("\n")));
-        }
+        check.await?;
         let safety_backup =
             if plan.safety_backup { Some(self.back_up_target(backup, restorer).await?) } else { None };
 
-        let restored = self.restore_and_compare(&manifest, restorer, &request, &plan).await;
+        let restored = self.restore_and_compare(manifest, restorer, &request, &plan).await;
         let (outcome, rows_compared) = restored.map_err(|err| match &safety_backup {
             Some(safety) => with_way_back(err, safety),
             None => err,
@@ -149,6 +148,26 @@ impl Pipeline {
             warnings: outcome.warnings,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
+    }
+
+    /// Checks the stored bytes, before anything is changed, and before a tool sees a byte that nobody wrote.
+    ///
+    /// A part that an index leads to is checked as far as it defines something when it is planned, and its rows are before
+    /// the end of the stream, without which nothing of it stays: the whole is not read for it.
+    async fn check_before(&self, manifest: &Manifest, request: &RestoreRequest) -> Result<()> {
+        if request.confirmation != Confirmation::Confirmed {
+            // It is going to be refused.
+            return Ok(());
+        }
+        let in_part =
+            request.selection != Selection::All && stored::parts(manifest, &self.codec(manifest)?).is_some();
+        let level = if in_part { Level::Present } else { Level::Digest };
+        let digest = self.examine(Operation::Restore, manifest, level).await?;
+        if digest.passed() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Corrupt, "the backup is damaged; nothing was restored")
+            .with_context("findings", digest.findings.join("\n")))
     }
 
     /// Backs the target up before it is replaced.

@@ -57,24 +57,43 @@ pub(super) struct Part {
     pub(super) after: String,
 }
 
+/// What the tool is to read.
+pub(super) enum Input {
+    /// As it comes.
+    Stream(ByteStream),
+    /// A copy that the tool can seek in, whole.
+    Copy(Staging),
+}
+
 impl Run<'_> {
-    /// Restores `body` into the database that `config` names, and returns what the tool warned of.
+    /// Makes a copy of `body` where the tool needs one.
+    pub(super) async fn input(&self, body: ByteStream) -> Result<Input> {
+        if self.format == PLAIN || (self.format != DIRECTORY && self.settings.jobs == 1) {
+            return Ok(Input::Stream(body));
+        }
+        let staging = Staging::create("backup-pg-restore-", self.settings.staging.clone()).await?;
+        let copied = if self.format == DIRECTORY {
+            unpack::unpack(body, &staging.content()).await
+        } else {
+            unpack::copy(body, &staging.content()).await
+        };
+        copied.map_err(staging.named())?;
+        Ok(Input::Copy(staging))
+    }
+
+    /// Restores into the database that `config` names, and returns what the tool warned of.
     pub(super) async fn restore(
         &self,
         config: &PgConfig,
         atomic: Atomic,
-        body: ByteStream,
+        input: Input,
     ) -> Result<Vec<String>> {
-        let run = match self.format.as_str() {
-            PLAIN => self.plain(config, atomic, body).await,
-            DIRECTORY => self.directory(config, atomic, body).await,
-            _ => self.custom(config, atomic, body).await,
+        let run = match input {
+            Input::Stream(body) if self.format == PLAIN => self.plain(config, atomic, body).await,
+            Input::Stream(body) => self.custom(config, atomic, body).await,
+            Input::Copy(staging) => self.copy(config, atomic, staging).await,
         };
-        let output = run.map_err(|err| {
-            classify(err)
-                .with_context("server", config.location())
-                .with_context("database", config.database())
-        })?;
+        let output = run.map_err(|err| named(config, err))?;
         Ok(warnings(&output.stderr))
     }
 
@@ -120,23 +139,12 @@ impl Run<'_> {
     }
 
     async fn custom(&self, config: &PgConfig, atomic: Atomic, body: ByteStream) -> Result<ToolOutput> {
-        if self.settings.jobs == 1 {
-            let tool = self.tool(Program::PgRestore, config, self.archive_args(atomic)).await?;
-            return tool.feed(with_last_chunk_held(body), OUTPUT_LIMIT).await;
-        }
-        let staging = Staging::create("backup-pg-restore-", self.settings.staging.clone()).await?;
-        let archive = staging.content();
-        unpack::copy(body, &archive).await.map_err(staging.named())?;
-        let done = self.archive_at(config, atomic, &archive).await;
-        staging.remove().await?;
-        done
+        let tool = self.tool(Program::PgRestore, config, self.archive_args(atomic)).await?;
+        tool.feed(with_last_chunk_held(body), OUTPUT_LIMIT).await
     }
 
-    async fn directory(&self, config: &PgConfig, atomic: Atomic, body: ByteStream) -> Result<ToolOutput> {
-        let staging = Staging::create("backup-pg-restore-", self.settings.staging.clone()).await?;
-        let folder = staging.content();
-        unpack::unpack(body, &folder).await.map_err(staging.named())?;
-        let done = self.archive_at(config, atomic, &folder).await;
+    async fn copy(&self, config: &PgConfig, atomic: Atomic, staging: Staging) -> Result<ToolOutput> {
+        let done = self.archive_at(config, atomic, &staging.content()).await;
         staging.remove().await?;
         done
     }
@@ -174,6 +182,11 @@ impl Run<'_> {
             None => tool,
         })
     }
+}
+
+/// Says into what the restore failed.
+pub(super) fn named(config: &PgConfig, err: Error) -> Error {
+    classify(err).with_context("server", config.location()).with_context("database", config.database())
 }
 
 /// The body without what must not be run, then `last`, once the body has ended cleanly.

@@ -38,7 +38,7 @@ fn an_encoder_takes_no_more_memory_than_documented() {
     for (level, mib) in [(4, [12, 18, 30]), (8, [17, 28, 50]), (12, [30, 46, 78])] {
         for (threads, mib) in [1, 2, 4].into_iter().zip(mib) {
             let zstd = Zstd::level(level).unwrap().with_threads(threads).unwrap();
-            let mut encoder = Encoder { context: zstd.context().unwrap(), pieces: Pieces::default() };
+            let mut encoder = Encoder::new(zstd).unwrap();
             let mut most = 0;
             for chunk in plain.chunks(256 * 1024) {
                 encoder.update(Bytes::copy_from_slice(chunk), &mut BytesMut::new()).unwrap();
