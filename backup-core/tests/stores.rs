@@ -8,6 +8,10 @@
     clippy::missing_panics_doc
 )]
 
+#[path = "stores/backup.rs"]
+mod backup;
+#[path = "stores/copy.rs"]
+mod copy;
 #[path = "stores/fan_out.rs"]
 mod fan_out;
 #[path = "stores/observed.rs"]
