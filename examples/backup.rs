@@ -21,6 +21,7 @@ use backup_core::{
     catalog::{self, Standing},
     compress,
     pipeline::{BackupRequest, Confirmation, Orphans, RestorePlan, RestoreRequest, SpaceCheck},
+    store::{ProbeOptions, probe},
 };
 use clap::{Args, Parser, Subcommand};
 use examples::{
@@ -77,6 +78,17 @@ enum Command {
         /// Really do it.
         #[arg(long)]
         confirm: bool,
+    },
+    /// Try whether the store keeps its promises, and whether the database can be backed up.
+    Doctor {
+        #[command(flatten)]
+        at: Where,
+        /// The database, as for create.
+        #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
+        database: Option<String>,
+        /// How many small objects are listed; more than 1000 to see whether the store pages to its end.
+        #[arg(long, default_value_t = 20)]
+        objects: u32,
     },
     /// Remove what killed backups left behind.
     Sweep {
@@ -183,6 +195,9 @@ async fn main() -> ExitCode {
         }
         Command::Restore(args) => ("restore-backup", restore(args, style).await),
         Command::Delete { id, at, confirm } => ("delete-backup", delete(&id, at, confirm, style).await),
+        Command::Doctor { at, database, objects } => {
+            ("doctor", doctor(at, database.as_deref(), objects, style).await)
+        }
         Command::Sweep { at, grace_hours } => ("sweep", sweep(at, grace_hours, style).await),
     };
     result.map_or_else(|err| style.error(operation, &err), ExitCode::from)
@@ -426,6 +441,36 @@ async fn delete(id: &str, at: Where, confirm: bool, style: Style) -> Result<u8> 
     let told =
         style.result(output::DONE, "delete-backup", environment, &message, &json!({ "backup": backup }));
     Ok(output::done_all_the_same(told, "the backup is deleted"))
+}
+
+async fn doctor(at: Where, database: Option<&str>, objects: u32, style: Style) -> Result<u8> {
+    let store = LocalStore::open_existing(at.store).await?;
+    let report = probe(&store, &ProbeOptions::default().with_listed_objects(objects)).await?;
+    let mut lines = vec![report.to_string()];
+    let mut code = if report.passed() { output::DONE } else { output::WARNINGS };
+    let found = match database {
+        None => None,
+        Some(url) => Some(async { database::dumper(url, None, database::host(None)?)?.probe().await }.await),
+    };
+    let described = match &found {
+        None => serde_json::Value::Null,
+        Some(Ok(source)) => {
+            let size = source.size_bytes.map_or_else(String::new, |size| format!(", {size} bytes"));
+            lines.push(format!(
+                "{} at {} can be backed up: {} {}, server {}{size}",
+                source.database, source.location, source.tool, source.tool_version, source.server_version
+            ));
+            json!(source)
+        }
+        Some(Err(err)) => {
+            code = output::WARNINGS;
+            lines.push(format!("the database cannot be backed up: {err}"));
+            lines.extend(err.suggestions().into_iter().map(|advice| format!("  try: {advice}")));
+            json!({ "error": output::described(err) })
+        }
+    };
+    let result = json!({ "store": report, "database": described, "version": env!("CARGO_PKG_VERSION") });
+    style.result(code, "doctor", None, &lines.join("\n"), &result)
 }
 
 async fn sweep(at: Where, grace_hours: u64, style: Style) -> Result<u8> {

@@ -87,8 +87,8 @@ pub struct Manifest {
     /// Further objects that belong to the backup, by name: `globals`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub companions: BTreeMap<String, CompanionObject>,
-    /// What became of each copy, where it went into several stores at once.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// What became of each copy, where it went into several stores at once; `stored_in` in the JSON.
+    #[serde(default, rename = "stored_in", skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<CopyRecord>,
     /// What the tool or the pipeline warned of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

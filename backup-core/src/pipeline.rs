@@ -11,7 +11,7 @@ use crate::{
     catalog::StoreCatalog,
     compress::{self, Identity},
     manifest::IdTemplate,
-    store::CopiesFailed,
+    store::{CopiesFailed, CopyTo, FanOut},
 };
 
 mod backup;
@@ -85,6 +85,7 @@ pub struct Pipeline {
     retention: Option<Arc<Retention>>,
     names: Option<Arc<IdTemplate>>,
     observers: Vec<Arc<dyn Observer>>,
+    copies: Arc<[CopyTo]>,
     clock: Arc<dyn Clock>,
     environment: String,
     level: Level,
@@ -116,6 +117,7 @@ impl Pipeline {
             retention: None,
             names: None,
             observers: Vec::new(),
+            copies: Arc::default(),
             clock: Arc::new(SystemClock),
             environment: "default".to_owned(),
             level: Level::Digest,
@@ -189,6 +191,14 @@ impl Pipeline {
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Names the single stores behind the pipeline's store, so that [`health`](Self::health) looks into each of them, and
+    /// finds a copy that vanished since.
+    #[must_use]
+    pub fn with_copies(mut self, fan_out: &FanOut) -> Self {
+        self.copies = fan_out.copies().into();
         self
     }
 

@@ -18,6 +18,8 @@ mod fan_out;
 mod observed;
 #[path = "stores/prefixed.rs"]
 mod prefixed;
+#[path = "stores/probe.rs"]
+mod probe;
 #[path = "stores/rate_limit.rs"]
 mod rate_limit;
 #[path = "stores/read_only.rs"]

@@ -112,7 +112,7 @@ pub struct CopyTo {
     pub(super) store: Arc<dyn Store>,
     pub(super) name: String,
     buffer_bytes: usize,
-    pub(super) stall_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
 }
 
 impl CopyTo {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use backup_core::{
     Annotation, Catalog, ErrorKind, Filter, JsonCatalog, Level, Manifest, MemoryStore, Note, Pipeline,
-    Retention,
+    PutMode, PutOptions, Retention, Store,
+    health::Fact,
     pipeline::{BackupReport, BackupRequest, Confirmation},
     retention::Period,
     store::{CopyPolicy, CopyTo, FanOut},
@@ -13,6 +14,7 @@ use backup_core::{
         faults::{FaultyStore, StoreOp},
     },
 };
+use bytes::Bytes;
 
 use super::names;
 
@@ -202,4 +204,23 @@ async fn a_catalog_that_is_no_store_of_several_tells_of_no_copies() {
     let stores = stores();
     let report = back_up(CopyPolicy::All, &stores).await.unwrap();
     assert_eq!(catalog.insert(&report.manifest).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn health_finds_a_copy_that_vanished_and_one_that_was_cut_short() {
+    let stores = stores();
+    let report = back_up(CopyPolicy::All, &stores).await.unwrap();
+    let fan_out = both(CopyPolicy::All, &stores);
+    let pipeline = Pipeline::for_store(fan_out.clone()).with_copies(&fan_out);
+    let places = async || match pipeline.health_facts().await.unwrap().missing_copies {
+        Fact::Known(missing) => missing.into_iter().map(|copy| copy.place).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(places().await, [""; 0]);
+    let overwrite = PutOptions::default().with_mode(PutMode::Overwrite);
+    let cut = Bytes::from_static(b"cut short").into();
+    stores[1].inner().put(&report.manifest.artifact.key, cut, overwrite).await.unwrap();
+    assert_eq!(places().await, ["memory: (2)"]);
+    stores[1].inner().delete(&report.manifest.artifact.key).await.unwrap();
+    assert_eq!(places().await, ["memory: (2)"]);
 }
