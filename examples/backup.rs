@@ -21,11 +21,11 @@ use backup_core::{
     catalog::{self, Standing},
     compress,
     pipeline::{BackupRequest, Confirmation, Orphans, RestorePlan, RestoreRequest, SpaceCheck},
-    store::{ProbeOptions, probe},
 };
 use clap::{Args, Parser, Subcommand};
 use examples::{
     database,
+    doctor::Examined,
     output::{self, Style, count},
     progress::Bar,
     signal::interruptible,
@@ -445,32 +445,9 @@ async fn delete(id: &str, at: Where, confirm: bool, style: Style) -> Result<u8> 
 
 async fn doctor(at: Where, database: Option<&str>, objects: u32, style: Style) -> Result<u8> {
     let store = LocalStore::open_existing(at.store).await?;
-    let report = probe(&store, &ProbeOptions::default().with_listed_objects(objects)).await?;
-    let mut lines = vec![report.to_string()];
-    let mut code = if report.passed() { output::DONE } else { output::WARNINGS };
-    let found = match database {
-        None => None,
-        Some(url) => Some(async { database::dumper(url, None, database::host(None)?)?.probe().await }.await),
-    };
-    let described = match &found {
-        None => serde_json::Value::Null,
-        Some(Ok(source)) => {
-            let size = source.size_bytes.map_or_else(String::new, |size| format!(", {size} bytes"));
-            lines.push(format!(
-                "{} at {} can be backed up: {} {}, server {}{size}",
-                source.database, source.location, source.tool, source.tool_version, source.server_version
-            ));
-            json!(source)
-        }
-        Some(Err(err)) => {
-            code = output::WARNINGS;
-            lines.push(format!("the database cannot be backed up: {err}"));
-            lines.extend(err.suggestions().into_iter().map(|advice| format!("  try: {advice}")));
-            json!({ "error": output::described(err) })
-        }
-    };
-    let result = json!({ "store": report, "database": described, "version": env!("CARGO_PKG_VERSION") });
-    style.result(code, "doctor", None, &lines.join("\n"), &result)
+    let examined = Examined::of(&store, database, objects).await?;
+    let code = if examined.is_well() { output::DONE } else { output::WARNINGS };
+    style.result(code, "doctor", None, &examined.to_string(), &examined.to_json())
 }
 
 async fn sweep(at: Where, grace_hours: u64, style: Style) -> Result<u8> {

@@ -70,20 +70,20 @@ impl Stores<'_> {
             self.notes(&layout, &mut report).await?;
         } else {
             self.claim(&layout).await?;
-            for artifact in entry.manifest.artifacts() {
-                self.artifact(artifact, &mut report)
-                    .await
-                    .map_err(|err| err.with_context("object", &artifact.key))?;
+            match self.bring(&entry.manifest, &json, &mut report).await {
+                Ok(None) => self.notes(&layout, &mut report).await?,
+                Ok(Some(put)) => return self.take_back(&entry.manifest, report, put).await,
+                Err(err) => {
+                    // Beside a manifest the mark leads to nothing.
+                    let is_there = self.within(self.to.exists(&layout.manifest()?)).await;
+                    if matches!(is_there, Ok(true))
+                        && let Err(left) = self.release(&layout).await
+                    {
+                        tracing::warn!(%backup, "the claim of a copy that failed stays for the sweep: {left}");
+                    }
+                    return Err(err);
+                }
             }
-            // A deletion may have begun meanwhile, and must not meet a manifest whose artifact it deleted.
-            if self.is_gone(backup, &json).await? {
-                return self.take_back(&entry.manifest, report, ManifestPut::Not).await;
-            }
-            self.small(&layout.manifest()?, json.clone(), &mut report).await?;
-            if self.is_gone(backup, &json).await? {
-                return self.take_back(&entry.manifest, report, ManifestPut::ByUs).await;
-            }
-            self.notes(&layout, &mut report).await?;
         }
         // Also that of a copy which was cut off once the manifest was there.
         self.release(&layout).await?;
@@ -91,6 +91,26 @@ impl Stores<'_> {
             report.outcome = Copied::Copied;
         }
         Ok(report)
+    }
+
+    /// Brings artifact, companions and manifest; how far it came where the backup went meanwhile.
+    async fn bring(
+        &self,
+        manifest: &Manifest,
+        json: &Bytes,
+        report: &mut CopyReport,
+    ) -> Result<Option<ManifestPut>> {
+        let backup = manifest.backup_ref();
+        for artifact in manifest.artifacts() {
+            let brought = self.artifact(artifact, report).await;
+            brought.map_err(|err| err.with_context("object", &artifact.key))?;
+        }
+        // A deletion may have begun meanwhile, and must not meet a manifest whose artifact it deleted.
+        if self.is_gone(&backup, json).await? {
+            return Ok(Some(ManifestPut::Not));
+        }
+        self.small(&Layout::of(&backup).manifest()?, json.clone(), report).await?;
+        Ok(self.is_gone(&backup, json).await?.then_some(ManifestPut::ByUs))
     }
 
     /// Whether the other store lacks nothing but notes, so that it need not be claimed; what is different is told later.

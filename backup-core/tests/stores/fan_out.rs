@@ -205,7 +205,7 @@ async fn of_racing_creates_with_stores_that_disagree_one_wins_everywhere() {
                     store.put(&name, Bytes::from(vec![racer; 1000]).into(), PutOptions::default()).await
                 })
             });
-            let results: Vec<_> = join_all(racers).await.into_iter().map(|result| result.unwrap()).collect();
+            let results: Vec<_> = join_all(racers).await.into_iter().map(Result::unwrap).collect();
             let winners: Vec<_> = (0..8_u8).filter(|racer| results[usize::from(*racer)].is_ok()).collect();
             assert_eq!(winners.len(), 1, "{policy:?} {results:?}");
             for lost in results.iter().filter_map(|result| result.as_ref().err()) {

@@ -160,7 +160,7 @@ impl<S: Store + ?Sized> Probe<'_, S> {
         let found = self.read(&key).await?;
         match winners.as_slice() {
             [winner] if found == format!("racer {winner}") => {
-                Ok(Kept(format!("of {racers} racing creates one won, and the object is its")))
+                Ok(Kept(format!("of {racers} racing creates one won, and the object is the winner's")))
             }
             [_] => broken("one of racing creates won, and the object is another's"),
             several if self.store.capabilities().atomic_create => {
