@@ -297,7 +297,8 @@ async fn a_store_that_is_left_out_gets_nothing_and_counts_for_nothing() {
         ["memory:", "memory: (3)"]
     );
     assert_eq!(holding(&all, "object").await, [T, F, T]);
-    store.put(&key("other"), body(1), without(&names[1..])).await.unwrap_err();
+    let err = store.put(&key("other"), body(1), without(&names[1..])).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Unavailable);
     assert_eq!(holding(&all, "other").await, [F, F, F]);
 }
 

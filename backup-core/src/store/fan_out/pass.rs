@@ -48,6 +48,8 @@ pub(super) struct Pass {
     pub(super) policy: CopyPolicy,
     /// One a store; none of a store that shall not hold the object.
     pub(super) lanes: Vec<Option<Lane>>,
+    /// Stores that shall not hold the object.
+    left_out: Vec<String>,
     /// How many bytes were handed over.
     pub(super) bytes: u64,
 }
@@ -59,7 +61,8 @@ impl Pass {
             wanted.then(|| Lane::open(copy, key, options))
         });
         let (mode, policy) = (options.mode, fan_out.policy);
-        Self { key: key.clone(), mode, policy, lanes: lanes.collect(), bytes: 0 }
+        let lanes = lanes.collect();
+        Self { key: key.clone(), mode, policy, lanes, left_out: options.excluded.clone(), bytes: 0 }
     }
 
     /// Whether the policy is met by the lanes of which `has` is true.
@@ -99,6 +102,10 @@ impl Pass {
                 failures.push((copy.name, err));
             }
         }
+        failures.extend(self.left_out.drain(..).map(|name| {
+            let message = "left out, as it does not hold what belongs to the object";
+            (name, Error::new(ErrorKind::Unavailable, message))
+        }));
         // What decides comes first: it gives the error its kind.
         failures.sort_by_key(|(_, err)| match err.kind() {
             ErrorKind::AlreadyExists if exists => 0,
