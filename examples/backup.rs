@@ -25,6 +25,7 @@ use backup_core::{
 use clap::{Args, Parser, Subcommand};
 use examples::{
     database,
+    doctor::Examined,
     output::{self, Style, count},
     progress::Bar,
     signal::interruptible,
@@ -77,6 +78,17 @@ enum Command {
         /// Really do it.
         #[arg(long)]
         confirm: bool,
+    },
+    /// Try whether the store keeps its promises, and whether the database can be backed up.
+    Doctor {
+        #[command(flatten)]
+        at: Where,
+        /// The database, as for create.
+        #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
+        database: Option<String>,
+        /// How many small objects are listed; more than 1000 to see whether the store pages to its end.
+        #[arg(long, default_value_t = 20)]
+        objects: u32,
     },
     /// Remove what killed backups left behind.
     Sweep {
@@ -183,6 +195,9 @@ async fn main() -> ExitCode {
         }
         Command::Restore(args) => ("restore-backup", restore(args, style).await),
         Command::Delete { id, at, confirm } => ("delete-backup", delete(&id, at, confirm, style).await),
+        Command::Doctor { at, database, objects } => {
+            ("doctor", doctor(at, database.as_deref(), objects, style).await)
+        }
         Command::Sweep { at, grace_hours } => ("sweep", sweep(at, grace_hours, style).await),
     };
     result.map_or_else(|err| style.error(operation, &err), ExitCode::from)
@@ -426,6 +441,13 @@ async fn delete(id: &str, at: Where, confirm: bool, style: Style) -> Result<u8> 
     let told =
         style.result(output::DONE, "delete-backup", environment, &message, &json!({ "backup": backup }));
     Ok(output::done_all_the_same(told, "the backup is deleted"))
+}
+
+async fn doctor(at: Where, database: Option<&str>, objects: u32, style: Style) -> Result<u8> {
+    let store = LocalStore::open_existing(at.store).await?;
+    let examined = Examined::of(&store, database, objects).await?;
+    let code = if examined.is_well() { output::DONE } else { output::WARNINGS };
+    style.result(code, "doctor", None, &examined.to_string(), &examined.to_json())
 }
 
 async fn sweep(at: Where, grace_hours: u64, style: Style) -> Result<u8> {

@@ -399,3 +399,32 @@ fn a_configured_backup_is_made_and_a_wrong_file_is_refused_without_its_password(
         assert!(code == 3 && told.contains(place) && !told.contains("hunter2"), "{told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_copies_of_sqlite_that_fails_is_reported_and_repaired() {
+    let shop = Shop::new();
+    let url = format!("sqlite:{}", shop.path("shop.sqlite").display());
+    let database = examples::database::dumper(&url, None, examples::database::host(None).unwrap());
+    examples::testing::one_of_two_copies_fails(database.unwrap()).await;
+}
+
+#[test]
+fn the_doctor_tells_whether_store_and_database_are_as_they_should_be() {
+    let shop = Shop::new();
+    shop.created();
+    let (code, examined) = shop.json("doctor --store backups --database sqlite:shop.sqlite");
+    assert_eq!(code, 0, "{examined}");
+    let checks = examined["result"]["store"]["checks"].as_array().unwrap();
+    let outcome = |name: &str| checks.iter().find(|check| check["name"] == name).unwrap()["outcome"].clone();
+    assert_eq!(
+        (outcome("create-race"), outcome("abort"), outcome("lock")),
+        ("passed".into(), "passed".into(), "not-checked".into())
+    );
+    assert_eq!(examined["result"]["database"]["database"], "shop.sqlite");
+    let text = String::from_utf8(shop.backup("doctor --store backups").stdout).unwrap();
+    assert!(text.contains("[passed] create-race") && !text.contains("[failed]"), "{text}");
+    let (code, examined) = shop.json("doctor --store backups --database sqlite:missing.sqlite");
+    assert_eq!((code, &examined["status"]), (1, &"warning".into()), "{examined}");
+    let (_, listed) = shop.json("list --store backups");
+    assert_eq!(listed["result"]["backups"].as_array().unwrap().len(), 1, "nothing of the probe is left");
+}

@@ -165,3 +165,11 @@ async fn a_restore_killed_at_any_moment_leaves_the_old_database_the_new_one_or_a
     let verify = run(example("backup").args(["--json", "verify", safety, "--store"]).arg(folder.path()));
     assert_eq!(json(&verify)["result"]["evidence"]["result"], "passed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_copies_that_fails_is_reported_and_repaired() {
+    let server = server().await;
+    let database =
+        examples::database::dumper(&server.url("shop"), None, examples::database::host(None).unwrap());
+    testing::one_of_two_copies_fails(database.unwrap()).await;
+}

@@ -211,3 +211,11 @@ async fn chosen_tables_and_definitions_come_back_and_a_dry_run_says_what_that_me
     let bare = run(&["restore", id, "--definitions-only", "--confirm"], &store, Some(&server.url("bare")));
     assert_eq!((&bare["result"]["tables"], &bare["result"]["rows"]), (&3.into(), &0.into()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_copies_that_fails_is_reported_and_repaired() {
+    let server = server(500).await;
+    let database =
+        examples::database::dumper(&server.url("shop"), None, examples::database::host(None).unwrap());
+    testing::one_of_two_copies_fails(database.unwrap()).await;
+}

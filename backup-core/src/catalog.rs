@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, ErrorKind, Result,
     manifest::{BackupRef, Kind, MAX_MANIFEST_BYTES, Manifest},
+    store::StoredCopy,
 };
 
 mod annotation;
@@ -25,6 +26,7 @@ pub use json::JsonCatalog;
 pub use log::BackupLog;
 pub use recovery::Recovery;
 pub use standing::Standing;
+pub(crate) use store::MAX_NOTE_BYTES;
 pub use store::StoreCatalog;
 
 /// Knows the backups.
@@ -44,12 +46,13 @@ pub use store::StoreCatalog;
 #[cfg_attr(feature = "testkit", mockall::automock)]
 #[async_trait]
 pub trait Catalog: Send + Sync + Debug + 'static {
-    /// Adds a backup: it exists from here on.
+    /// Adds a backup: it exists from here on. A catalog that lies in several stores tells what became of each copy of the
+    /// manifest; others tell nothing.
     ///
     /// # Cancel safety
     ///
     /// A dropped call may or may not have inserted, never half; `get` tells.
-    async fn insert(&self, manifest: &Manifest) -> Result<()>;
+    async fn insert(&self, manifest: &Manifest) -> Result<Vec<StoredCopy>>;
 
     /// Looks a backup up.
     ///
@@ -81,7 +84,7 @@ macro_rules! forward_catalog {
         #[async_trait]
         #[deny(clippy::missing_trait_methods)]
         impl<T: Catalog + ?Sized> Catalog for $pointer {
-            async fn insert(&self, manifest: &Manifest) -> Result<()> {
+            async fn insert(&self, manifest: &Manifest) -> Result<Vec<StoredCopy>> {
                 (**self).insert(manifest).await
             }
             async fn get(&self, backup: &BackupRef) -> Result<Entry> {

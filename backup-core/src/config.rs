@@ -17,8 +17,18 @@
 //! password = { file = "/run/secrets/staging" }
 //!
 //! [environments.production]
+//! copies = "primary"                 # of several stores; or "all", or how many must hold each backup
 //! retention = { keep_daily = 7, keep_weekly = 4, keep_monthly = 12, kinds = { pre-migration = "forever" } }
 //! rehearsal = { assertions = [{ name = "customers", sql = "SELECT count(*) FROM customers", between = [1, 1e6] }] }
+//!
+//! [[environments.production.stores]] # the primary store
+//! kind = "local"
+//! path = "/var/backups"
+//!
+//! [[environments.production.stores]]
+//! kind = "local"
+//! path = "/mnt/elsewhere"
+//! stall_seconds = 120                # how long it may hold the others up
 //!
 //! [environments.production.source]   # or a URL, always without password
 //! engine = "postgresql"

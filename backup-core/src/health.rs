@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Entry, Key};
 
 mod backups;
+mod copies;
 mod facts;
 mod fresh;
 mod place;
@@ -19,8 +20,8 @@ mod runs;
 mod usual;
 mod words;
 
-pub use facts::{Attempt, AttemptOutcome, Fact, HealthFacts, MissingCopy};
-pub use policy::{ExpectedSeries, HealthPolicy, RecoveryTarget};
+pub use facts::{Attempt, AttemptOutcome, CopyFacts, Fact, HealthFacts, MissingCopy};
+pub use policy::{CopyRule, ExpectedSeries, HealthPolicy, RecoveryTarget};
 pub use report::{Check, CheckStatus, HealthReport, Status};
 
 use self::backups::Backups;
@@ -58,6 +59,7 @@ pub fn check(facts: &HealthFacts, policy: &HealthPolicy, now: DateTime<Utc>) -> 
         checks.extend(usual::checks(&backups, policy));
         checks.extend(proof::checks(&backups, policy));
         checks.extend(pruned::check(&backups, &facts.entries, policy));
+        checks.extend(copies::check(&backups, &facts.copies, policy));
     }
     if expected.is_empty() {
         checks.push(fresh::nothing_at_all());

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod compress;
 #[cfg(feature = "config")]
 pub mod config;
+pub mod copy;
 pub mod diff;
 pub mod digest;
 pub mod docs;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Result, SourceInfo, inventory::Inventory};
 
+mod copies;
 mod frames;
 mod id;
 mod kind;
@@ -14,6 +15,7 @@ mod layout;
 mod object;
 mod position;
 mod template;
+pub use copies::CopyRecord;
 pub use frames::{Frame, FrameIndex, RowData};
 pub use id::{BackupId, BackupRef};
 pub use kind::Kind;
@@ -85,6 +87,9 @@ pub struct Manifest {
     /// Further objects that belong to the backup, by name: `globals`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub companions: BTreeMap<String, CompanionObject>,
+    /// What became of each copy, where it went into several stores at once; `stored_in` in the JSON.
+    #[serde(default, rename = "stored_in", skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<CopyRecord>,
     /// What the tool or the pipeline warned of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -138,6 +143,7 @@ impl Manifest {
             frames: None,
             position: None,
             companions: BTreeMap::new(),
+            copies: Vec::new(),
             warnings: Vec::new(),
             expires_at: None,
             host: None,

@@ -11,6 +11,7 @@ use crate::{
     catalog::StoreCatalog,
     compress::{self, Identity},
     manifest::IdTemplate,
+    store::{CopiesFailed, CopyTo, FanOut},
 };
 
 mod backup;
@@ -39,7 +40,7 @@ pub use prune::{PruneInterrupted, PruneReport, Pruned, SpareReason, Spared};
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};
 pub use verify::VerifyReport;
 
-pub(crate) use claim::host_name;
+pub(crate) use claim::{ClaimRecord, ClaimState, MAX_CLAIM_BYTES, host_name};
 
 /// How long nothing may move in any stage before an operation is given up.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -84,6 +85,7 @@ pub struct Pipeline {
     retention: Option<Arc<Retention>>,
     names: Option<Arc<IdTemplate>>,
     observers: Vec<Arc<dyn Observer>>,
+    copies: Arc<[CopyTo]>,
     clock: Arc<dyn Clock>,
     environment: String,
     level: Level,
@@ -115,6 +117,7 @@ impl Pipeline {
             retention: None,
             names: None,
             observers: Vec::new(),
+            copies: Arc::default(),
             clock: Arc::new(SystemClock),
             environment: "default".to_owned(),
             level: Level::Digest,
@@ -188,6 +191,14 @@ impl Pipeline {
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Names the single stores behind the pipeline's store, so that [`health`](Self::health) looks into each of them, and
+    /// finds a copy that vanished since.
+    #[must_use]
+    pub fn with_copies(mut self, fan_out: &FanOut) -> Self {
+        self.copies = fan_out.copies().into();
         self
     }
 
@@ -266,7 +277,7 @@ impl Pipeline {
     /// # Errors
     ///
     /// Those of the catalog. Damaged entries are no error: they are in [`Listing::damaged`], so that they hide
-    /// none of the others.
+    /// none of the others. One of several stores that is away is none either: it is in [`Listing::unreachable`].
     ///
     /// # Cancel safety
     ///
@@ -277,6 +288,7 @@ impl Pipeline {
         while let Some(entry) = entries.next().await {
             match entry {
                 Ok(entry) => listing.entries.push(entry),
+                Err(err) if CopiesFailed::is_partial(&err) => listing.unreachable.push(err),
                 Err(err) if matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
                     listing.damaged.push(err);
                 }
@@ -380,4 +392,6 @@ pub struct Listing {
     pub entries: Vec<Entry>,
     /// One error for each that cannot.
     pub damaged: Vec<Error>,
+    /// Of several stores those that could not be asked: backups that they alone hold are not in the listing, nor are holds.
+    pub unreachable: Vec<Error>,
 }

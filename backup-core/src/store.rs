@@ -10,10 +10,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ByteStream, Digest, Error, ErrorKind, Key, Prefix, Result, digest::Hasher};
 
+mod fan_out;
 mod lock;
 mod memory;
+mod observed;
+mod op;
+mod prefixed;
+mod probe;
+mod rate_limit;
+mod read_only;
+mod retry;
+pub use fan_out::{CopiesFailed, CopyOutcome, CopyPolicy, CopyTo, FanOut, StoredCopy};
 pub use lock::{LockMode, ObjectLock};
 pub use memory::MemoryStore;
+pub use observed::{CallOutcome, Observed, StoreCall, StoreObserver};
+pub use op::StoreOp;
+pub use prefixed::Prefixed;
+pub use probe::{ProbeCheck, ProbeOptions, ProbeOutcome, ProbeReport, probe};
+pub use rate_limit::RateLimit;
+pub use read_only::ReadOnly;
+pub use retry::{Retry, RetryOptions};
 
 /// Keeps objects under keys.
 ///
@@ -105,13 +121,15 @@ pub struct ObjectMeta {
     pub last_modified: DateTime<Utc>,
     /// Until when the store lets nobody delete it, where `put` or `head` asked for it; `list` does not tell.
     pub lock: Option<ObjectLock>,
+    /// What became of each copy, where `put` stored in several stores; `head`, `get` and `list` do not tell.
+    pub copies: Vec<StoredCopy>,
 }
 
 impl ObjectMeta {
     /// Describes an object.
     #[must_use]
     pub fn new(key: Key, size: u64, last_modified: DateTime<Utc>) -> Self {
-        Self { key, size, last_modified, lock: None }
+        Self { key, size, last_modified, lock: None, copies: Vec::new() }
     }
 
     /// Says until when the store lets nobody delete it.
@@ -148,6 +166,9 @@ pub struct PutOptions {
     /// A store without [`object_lock`](StoreCapabilities::object_lock) refuses it with
     /// [`Unsupported`](ErrorKind::Unsupported).
     pub lock: Option<ObjectLock>,
+    /// The stores, by their [names](CopyTo::name), that shall not hold the object: of a backup those that do not hold all
+    /// of it. A store that is none of several has nothing to leave out.
+    pub excluded: Vec<String>,
 }
 
 impl PutOptions {
@@ -176,6 +197,13 @@ impl PutOptions {
     #[must_use]
     pub fn with_lock(mut self, lock: ObjectLock) -> Self {
         self.lock = Some(lock);
+        self
+    }
+
+    /// Names stores that shall not hold the object, of several.
+    #[must_use]
+    pub fn with_excluded(mut self, names: Vec<String>) -> Self {
+        self.excluded = names;
         self
     }
 

@@ -6,9 +6,10 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use backup_core::{
-    Config, Dumper, DumperInfo, ErrorKind, Kind, Level, MemoryStore, Restorer, Result, Store,
+    Config, Dumper, DumperInfo, ErrorKind, Kind, Level, MemoryStore, Pipeline, Restorer, Result, Store,
     config::{Database, FileReaders, Options, Parts, SecretRef, StoreSettings},
     pipeline::BackupRequest,
+    store::ReadOnly,
     testkit::{fake::FakeDumper, fake_restorer::FakeRestorer},
 };
 
@@ -206,4 +207,57 @@ async fn a_command_that_fails_or_says_too_much_is_an_error_without_its_words() {
     let secret =
         SecretRef::command("sh", ["-c", "printf 'p@ss\\n'; echo noise >&2"]).resolve().await.unwrap();
     assert_eq!(secret.expose(), "p@ss");
+}
+
+#[tokio::test]
+async fn several_stores_get_a_copy_each_by_the_policy() {
+    struct Two(Fakes, [MemoryStore; 2]);
+    #[async_trait]
+    impl Parts for Two {
+        async fn dumper(&self, source: &Database, options: &mut Options) -> Result<Arc<dyn Dumper>> {
+            self.0.dumper(source, options).await
+        }
+        async fn restorer(&self, target: &Database, options: &mut Options) -> Result<Arc<dyn Restorer>> {
+            self.0.restorer(target, options).await
+        }
+        async fn rehearser(&self, engine: &str) -> Result<Arc<dyn Restorer>> {
+            self.0.rehearser(engine).await
+        }
+        async fn store(&self, store: &StoreSettings, _: &mut Options) -> Result<Arc<dyn Store>> {
+            match store.kind.as_str() {
+                "memory" => Ok(Arc::new(self.1[0].clone())),
+                "other" => Ok(Arc::new(self.1[1].clone())),
+                // One that takes nothing.
+                _ => Ok(Arc::new(ReadOnly::new(MemoryStore::new()))),
+            }
+        }
+    }
+    let text = |copies: &str| {
+        format!(
+            "[environments.a]
+copies = {copies}
+source = {{ engine = \"fake\", database = \"shop\", password = {{ command = [\"printf\", \"p\"] }} }}
+[[environments.a.stores]]
+kind = \"memory\"
+[[environments.a.stores]]
+kind = \"other\"
+stall_seconds = 5
+[[environments.a.stores]]
+kind = \"none\"
+"
+        )
+    };
+    for (copies, succeeds) in [("\"all\"", false), ("\"primary\"", true), ("2", true), ("3", false)] {
+        let two = Two(Fakes(MemoryStore::new()), [MemoryStore::new(), MemoryStore::new()]);
+        let config = Config::from_toml(&text(copies), "backups.toml").unwrap();
+        assert_eq!(config.environment("a").unwrap().stores[1].stall_timeout.unwrap().as_secs(), 5);
+        let pipeline = config.environment("a").unwrap().pipeline(&two).await.unwrap();
+        let made = pipeline.backup(BackupRequest::new()).await;
+        assert_eq!(made.is_ok(), succeeds, "{copies}: {made:?}");
+        if let Ok(report) = made {
+            for store in &two.1 {
+                assert!(Pipeline::for_store(store.clone()).entry(&report.backup).await.is_ok());
+            }
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! What the examples share: databases named by a URL or in a configuration file, progress on a terminal, signals, exit codes.
 
 pub mod database;
+pub mod doctor;
+pub mod http_server;
 pub mod output;
 pub mod parts;
 pub mod progress;

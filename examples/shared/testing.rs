@@ -4,9 +4,18 @@
 use std::{
     path::Path,
     process::{Command, Output, Stdio},
+    sync::Arc,
 };
 
+use backup_core::{
+    Dumper, Filter, Level, Pipeline, Store, compress,
+    copy::{self, Copied, CopyOptions},
+    pipeline::BackupRequest,
+    store::{CopyPolicy, CopyTo, FanOut},
+    testkit::faults::FaultyStore,
+};
 use serde_json::Value;
+use storage_local::LocalStore;
 
 /// An example as a program, in an environment that says nothing about databases; its standard input is empty.
 #[must_use]
@@ -52,4 +61,45 @@ pub fn json(output: &Output) -> Value {
 pub fn files(folder: &Path) -> Vec<String> {
     let output = Command::new("find").arg(folder).args(["-type", "f"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Backs a database up into two folders at once, the second of which fails in the middle of the dump; then repairs it.
+///
+/// The first copy has to be whole all the while, the report has to say what became of the second, and in the end both are
+/// proven, and nothing is left to sync.
+pub async fn one_of_two_copies_fails(database: Arc<dyn Dumper>) {
+    /// More than a claim has, and less than any dump.
+    const BYTES: u64 = 400;
+    let folder = tempfile::tempdir().unwrap();
+    let first = LocalStore::open(folder.path().join("first")).await.unwrap();
+    let second = LocalStore::open(folder.path().join("second")).await.unwrap();
+    let faulty = FaultyStore::new(second.clone()).fail_body_after(BYTES);
+    let fan_out =
+        FanOut::new(CopyPolicy::Primary, vec![CopyTo::new(first.clone()), CopyTo::new(faulty)]).unwrap();
+    let pipeline =
+        Pipeline::new(database, fan_out.clone()).with_compressor(compress::Identity).with_copies(&fan_out);
+    let report = pipeline.backup(BackupRequest::new()).await.unwrap();
+    assert!(report.manifest.artifact.size > BYTES, "the fault has to hit");
+    assert_eq!(report.copies[0].error, None);
+    assert_eq!(report.copies[1].error.as_deref(), Some("unavailable"));
+    assert!(
+        report.warnings.iter().any(|warning| warning.contains("/second failed")),
+        "{:?}",
+        report.warnings
+    );
+    let is_proven = async |store: &LocalStore| {
+        let alone = Pipeline::for_store(store.clone());
+        alone.verify(&report.backup, Level::Decoded).await.unwrap().ensure_passed().unwrap();
+    };
+    is_proven(&first).await;
+    assert!(Pipeline::for_store(second.clone()).list(&Filter::all()).await.unwrap().entries.is_empty());
+
+    let (from, to): (Arc<dyn Store>, Arc<dyn Store>) = (Arc::new(first.clone()), Arc::new(second.clone()));
+    let options = CopyOptions::default();
+    let repaired = copy::copy(&report.backup, &from, &to, &options).await.unwrap();
+    assert_eq!(repaired.outcome, Copied::Copied);
+    let synced = copy::sync(&from, &to, &Filter::all(), &options).await.unwrap();
+    assert_eq!((synced.equal, synced.copied.len()), (1, 0));
+    is_proven(&first).await;
+    is_proven(&second).await;
 }

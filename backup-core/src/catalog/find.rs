@@ -1,7 +1,7 @@
 use futures::StreamExt;
 
 use super::{Catalog, Entry, Filter};
-use crate::{BackupId, BackupRef, Error, ErrorKind, Result};
+use crate::{BackupId, BackupRef, Error, ErrorKind, Result, store::CopiesFailed};
 
 /// In how many letters two ids differ at most that are taken for one another.
 const NEAR: usize = 3;
@@ -42,6 +42,7 @@ pub(crate) async fn find_selected(
     let id = BackupId::parse(text)?;
     let mut found: Vec<Entry> = Vec::new();
     let mut damaged = None;
+    let mut unreached = None;
     let mut near: Option<(usize, BackupRef)> = None;
     let mut entries = catalog.list(filter);
     while let Some(entry) = entries.next().await {
@@ -53,6 +54,7 @@ pub(crate) async fn find_selected(
                     near = Some((distance, entry.manifest.backup_ref()));
                 }
             }
+            Err(err) if CopiesFailed::is_partial(&err) => unreached = Some(err),
             Err(err) if !matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
                 return Err(err);
             }
@@ -64,6 +66,10 @@ pub(crate) async fn find_selected(
         (Some(entry), None) if found.is_empty() => Ok(entry),
         (None, Some(err)) => Err(err),
         (None, None) => {
+            // It may be where nobody could look.
+            if let Some(err) = unreached {
+                return Err(err.with_context("id", id));
+            }
             let err = Error::new(ErrorKind::NotFound, "no such backup").with_context("id", id);
             Err(match near {
                 Some((_, near)) => err.with_suggestion(format!("did you mean {near}?")),

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use self::document::Document;
 use super::{Annotation, Catalog, Entry, Filter, encode};
-use crate::{BackupRef, Error, ErrorKind, Manifest, Result, manifest::Layout};
+use crate::{BackupRef, Error, ErrorKind, Manifest, Result, manifest::Layout, store::StoredCopy};
 
 mod document;
 mod file;
@@ -181,7 +181,7 @@ enum Changed {
 
 #[async_trait]
 impl Catalog for JsonCatalog {
-    async fn insert(&self, manifest: &Manifest) -> Result<()> {
+    async fn insert(&self, manifest: &Manifest) -> Result<Vec<StoredCopy>> {
         encode(manifest)?;
         let entry = Entry::new(manifest.clone(), Vec::new());
         self.change(move |document| {
@@ -193,7 +193,8 @@ impl Catalog for JsonCatalog {
             document.push(&entry)?;
             Ok(Changed::Yes)
         })
-        .await
+        .await?;
+        Ok(Vec::new())
     }
 
     async fn get(&self, backup: &BackupRef) -> Result<Entry> {

@@ -14,7 +14,7 @@ use self::{
     script::Script,
 };
 use super::{Annotation, Catalog, Entry, Filter, encode, not_found};
-use crate::{BackupRef, Error, ErrorKind, Manifest, Result, manifest::Layout};
+use crate::{BackupRef, Error, ErrorKind, Manifest, Result, manifest::Layout, store::StoredCopy};
 
 mod answer;
 mod dialect;
@@ -196,12 +196,12 @@ impl<D: LogDatabase> BackupLog<D> {
 
 #[async_trait]
 impl<D: LogDatabase> Catalog for BackupLog<D> {
-    async fn insert(&self, manifest: &Manifest) -> Result<()> {
+    async fn insert(&self, manifest: &Manifest) -> Result<Vec<StoredCopy>> {
         encode(manifest)?;
         let entry = Entry::new(manifest.clone(), Vec::new());
         let row = row::Row::of(&entry, self.store.as_deref())?;
         if self.ask(&self.script().insert(&row)?).await?.done == 1 {
-            return Ok(());
+            return Ok(Vec::new());
         }
         Err(Error::new(ErrorKind::AlreadyExists, "the backup is in the log already")
             .with_context("backup", manifest.backup_ref()))

@@ -3,15 +3,17 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::{
-    FutureExt, StreamExt, TryStreamExt,
+    FutureExt, StreamExt, TryStreamExt, future,
     stream::{self, BoxStream},
 };
 
 use super::{Annotation, Catalog, Entry, Filter, encode, not_found};
 use crate::{
-    BackupRef, Error, ErrorKind, Key, Manifest, Prefix, Result, Store, StoreExt,
+    BackupRef, Digest, Error, ErrorKind, Key, Manifest, Prefix, PutOptions, Result, Store, StoreExt,
     manifest::{Layout, MAX_MANIFEST_BYTES},
+    store::{CopiesFailed, StoredCopy},
 };
 
 /// How many manifests are read at once while listing.
@@ -19,7 +21,7 @@ const MANIFEST_READS: usize = 32;
 /// How many notes of one backup are read at once.
 const NOTE_READS: usize = 8;
 /// The largest note, in bytes.
-const MAX_NOTE_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_NOTE_BYTES: usize = 16 * 1024 * 1024;
 /// After how many errors a listing is given up.
 const MAX_LISTING_ERRORS: usize = 100;
 
@@ -59,17 +61,23 @@ impl StoreCatalog {
 
 #[async_trait]
 impl Catalog for StoreCatalog {
-    async fn insert(&self, manifest: &Manifest) -> Result<()> {
+    async fn insert(&self, manifest: &Manifest) -> Result<Vec<StoredCopy>> {
         let json = encode(manifest)?;
         let layout = Layout::of(&manifest.backup_ref());
         // Notes that a removal left behind would speak of this backup, which nobody held or verified.
-        if let Some(left) = self.store.list(&layout.notes()?).try_next().await? {
-            return Err(exists(manifest).with_context("note", left.key).with_suggestion(
+        if let Some(left) = reachable(&*self.store, &layout.notes()?).await?.into_iter().next() {
+            return Err(exists(manifest).with_context("note", left).with_suggestion(
                 "notes of a removed backup are left: remove it again, or choose another name",
             ));
         }
-        match self.store.put_bytes(&layout.manifest()?, json).await {
-            Ok(_) => Ok(()),
+        // A store that does not hold the whole backup must not look as if it did.
+        let incomplete = manifest.copies.iter().filter(|copy| copy.error.is_some());
+        let options = PutOptions::default()
+            .with_digest(Digest::sha256(&json))
+            .with_size_hint(json.len() as u64)
+            .with_excluded(incomplete.map(|copy| copy.location.clone()).collect());
+        match self.store.put(&layout.manifest()?, Bytes::from(json).into(), options).await {
+            Ok(stored) => Ok(stored.copies),
             Err(err) if err.kind() == ErrorKind::AlreadyExists => Err(exists(manifest).with_source(err)),
             Err(err) => Err(err),
         }
@@ -182,7 +190,8 @@ impl Listing {
 
     fn into_entries(mut self, store: Arc<dyn Store>, filter: Filter) -> BoxStream<'static, Result<Entry>> {
         // Where the listing may lack notes, a hold may be among them: each backup's are listed anew then.
-        let complete = self.errors.is_empty();
+        // What lies in a store that is away nobody can list; the error tells that, and whoever deletes heeds it.
+        let complete = self.errors.iter().all(CopiesFailed::is_partial);
         let entries = stream::iter(self.manifests)
             .map(move |key| {
                 let listed =
@@ -217,8 +226,7 @@ async fn read_entry(
     let mut notes = if let Some(notes) = notes {
         notes
     } else {
-        let prefix = Layout::of(&manifest.backup_ref()).notes()?;
-        store.list(&prefix).map_ok(|note| note.key).try_collect().await?
+        reachable(store, &Layout::of(&manifest.backup_ref()).notes()?).await?
     };
     notes.sort_unstable();
     let read =
@@ -229,6 +237,12 @@ async fn read_entry(
         Err(err) if err.kind() == ErrorKind::NotFound && !store.exists(key).await? => Ok(None),
         Err(err) => Err(err),
     }
+}
+
+/// The keys below a prefix in those of several stores that can be listed: enough for reading, and never for deleting.
+async fn reachable(store: &dyn Store, prefix: &Prefix) -> Result<Vec<Key>> {
+    let found = store.list(prefix).map_ok(|object| object.key);
+    found.filter(|key| future::ready(!key.as_ref().is_err_and(CopiesFailed::is_partial))).try_collect().await
 }
 
 /// Says what to do about a manifest that cannot be read.

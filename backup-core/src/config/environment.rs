@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{
     Database, JobSettings, NotifierSettings, Place, RehearsalSettings, StoreSettings, Value,
-    document::Document, table::Table,
+    document::Document, store::Copies, table::Table,
 };
-use crate::{ErrorKind, Level, Retention, compress, health::HealthPolicy, notify::AlertPolicy};
+use crate::{
+    ErrorKind, Level, Retention, compress, health::HealthPolicy, notify::AlertPolicy, store::CopyPolicy,
+};
 
 /// An environment: a database, where its backups go, and everything that is done with them.
 #[derive(Debug, Clone)]
@@ -16,8 +18,10 @@ pub struct Environment {
     pub name: String,
     /// The database.
     pub source: Database,
-    /// Where backups are stored; one for now.
+    /// Where backups are stored, the primary store first.
     pub stores: Vec<StoreSettings>,
+    /// How many of the stores must hold each backup; all unless said.
+    pub copies: CopyPolicy,
     /// How they are compressed, as [`compress::parse`](crate::compress::parse) reads it; as the pipeline does unless said.
     pub compression: Option<String>,
     /// How deep a backup is checked before it exists.
@@ -44,6 +48,7 @@ pub struct Environment {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     stores: Option<Vec<StoreSettings>>,
+    copies: Option<Copies>,
     compression: Option<String>,
     level: Option<Level>,
     retention: Option<Retention>,
@@ -60,11 +65,13 @@ impl Settings {
     pub(super) fn read(table: &mut Table<'_, '_>) -> Self {
         let stores = table.take("stores");
         let has_stores = stores.is_some();
+        let copies = table.take("copies").and_then(Copies::read);
         if let Some(encryption) = table.take("encryption") {
             refuse_encryption(encryption);
         }
         Self {
             stores: stores.and_then(StoreSettings::read_all),
+            copies,
             compression: table
                 .take("compression")
                 .and_then(|value| value.parsed(|text| compress::parse(text).map(|_| text.to_owned()))),
@@ -85,6 +92,7 @@ impl Settings {
     fn or(self, defaults: &Self) -> Self {
         Self {
             stores: self.stores.or_else(|| defaults.stores.clone()),
+            copies: self.copies.or_else(|| defaults.copies.clone()),
             compression: self.compression.or_else(|| defaults.compression.clone()),
             level: self.level.or(defaults.level),
             retention: self.retention.or_else(|| defaults.retention.clone()),
@@ -115,11 +123,15 @@ impl Environment {
                 "write stores = [{ kind = \"local\", path = \"/var/backups\" }], here or under defaults",
             );
         }
+        if let (Some(copies), Some(stores)) = (&settings.copies, &settings.stores) {
+            copies.check(stores.len(), document);
+        }
         table.finish();
         let environment = Self {
             name,
             source: source?,
             stores: settings.stores?,
+            copies: settings.copies.as_ref().map_or(CopyPolicy::All, |copies| copies.policy),
             compression: settings.compression,
             level: settings.level,
             retention: settings.retention,

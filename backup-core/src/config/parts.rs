@@ -8,7 +8,9 @@ use super::{Config, Database, Environment, Options, StoreSettings};
 #[cfg(any(feature = "webhook", feature = "mail"))]
 use crate::notify::Alerter;
 use crate::{
-    Dumper, Error, ErrorKind, Pipeline, Rehearsal, Restorer, Result, Store, compress, scheduler::Job,
+    Dumper, Error, ErrorKind, Pipeline, Rehearsal, Restorer, Result, Store, compress,
+    scheduler::Job,
+    store::{CopyTo, FanOut},
 };
 
 /// Makes handlers and stores of settings, for the application, which alone knows which it has.
@@ -69,7 +71,7 @@ impl Config {
 }
 
 impl Environment {
-    /// The pipeline, with source, store, compression, level, retention and rehearsal as the settings say.
+    /// The pipeline, with source, stores, compression, level, retention and rehearsal as the settings say.
     ///
     /// Schedules, health, notifiers and targets are no part of a pipeline: see [`jobs`](Self::jobs),
     /// [`Pipeline::health`], [`alerter`](Self::alerter) and [`restorer`](Self::restorer).
@@ -82,16 +84,24 @@ impl Environment {
     ///
     /// As [`Parts`].
     pub async fn pipeline(&self, parts: &dyn Parts) -> Result<Pipeline> {
-        let [settings] = self.stores.as_slice() else {
-            return Err(self.place.refuse(ErrorKind::Unsupported, "not exactly one store", "name one store"));
-        };
         let mut options = self.source.options.clone();
         let dumper = parts.dumper(&self.source, &mut options).await;
         let dumper = options.close(dumper, &self.source.place)?;
-        let mut options = settings.options.clone();
-        let store = parts.store(settings, &mut options).await;
-        let store = options.close(store, &settings.place)?;
-        let mut pipeline = Pipeline::new(dumper, store).with_environment(&self.name);
+        let mut stores = Vec::with_capacity(self.stores.len());
+        for settings in &self.stores {
+            let mut options = settings.options.clone();
+            let store = parts.store(settings, &mut options).await;
+            let copy = CopyTo::new(options.close(store, &settings.place)?);
+            stores.push(settings.stall_timeout.into_iter().fold(copy, CopyTo::with_stall_timeout));
+        }
+        let mut pipeline = match stores.as_slice() {
+            [only] => Pipeline::new(dumper, Arc::clone(only.store())),
+            _ => {
+                let fan_out = FanOut::new(self.copies, stores).map_err(|err| self.place.locate(err))?;
+                Pipeline::new(dumper, fan_out.clone()).with_copies(&fan_out)
+            }
+        };
+        pipeline = pipeline.with_environment(&self.name);
         if let Some(compression) = &self.compression {
             pipeline = pipeline.with_compressor(compress::parse(compression)?);
         }

@@ -25,6 +25,31 @@ pub struct HealthFacts {
     pub standby_lag: Fact<Duration>,
     /// Copies that should be there and are not.
     pub missing_copies: Fact<Vec<MissingCopy>>,
+    /// What each of several stores holds.
+    pub copies: Fact<Vec<CopyFacts>>,
+}
+
+/// What one of several stores was found to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CopyFacts {
+    /// Its location, whose scheme is the kind of the store.
+    pub location: String,
+    /// The backups that it holds wholly; why it could not be told where it could not be listed.
+    pub whole: Result<BTreeSet<BackupRef>, String>,
+}
+
+impl CopyFacts {
+    /// What the store at a location holds.
+    pub fn new(location: impl Into<String>, whole: Result<BTreeSet<BackupRef>, String>) -> Self {
+        Self { location: location.into(), whole }
+    }
+
+    /// Whether it is known to hold a backup wholly.
+    #[must_use]
+    pub fn holds(&self, backup: &BackupRef) -> bool {
+        self.whole.as_ref().is_ok_and(|whole| whole.contains(backup))
+    }
 }
 
 /// Something that is known, or not.
@@ -123,6 +148,24 @@ impl HealthFacts {
     #[must_use]
     pub fn with_standby_lag(mut self, lag: Fact<Duration>) -> Self {
         self.standby_lag = lag;
+        self
+    }
+
+    /// Adds what each of several stores holds, and with it which copies are missing: a backup is to be in each of them.
+    #[must_use]
+    pub fn with_copies(mut self, copies: Vec<CopyFacts>) -> Self {
+        let missing = super::copies::missing(&copies, &self.entries);
+        let each = missing.into_iter().flat_map(|(backup, places)| {
+            places.into_iter().map(move |place| MissingCopy::new(backup.clone(), place))
+        });
+        self.missing_copies = Fact::Known(each.collect());
+        if let Some((location, why)) =
+            copies.iter().find_map(|copy| copy.whole.as_ref().err().map(|why| (&copy.location, why)))
+            && self.missing_copies == Fact::Known(Vec::new())
+        {
+            self.missing_copies = Fact::Unknown(format!("{location}: {why}"));
+        }
+        self.copies = Fact::Known(copies);
         self
     }
 

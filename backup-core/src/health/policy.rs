@@ -71,6 +71,48 @@ pub struct HealthPolicy {
     pub retention: Option<Retention>,
     /// For how long that may still be there.
     pub retention_grace_hours: u32,
+    /// In how many stores the newest good backup must be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copies: Option<CopyRule>,
+}
+
+/// In how many stores a backup must be, of how many kinds, and how many of them elsewhere: the rule 3-2-1.
+///
+/// The database itself is not counted: the rule is of backups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CopyRule {
+    /// In how many stores.
+    pub copies: u32,
+    /// Of how many kinds: the schemes of their locations, such as `file` and `s3`.
+    pub kinds: u32,
+    /// How many of them are off-site.
+    pub off_site: u32,
+    /// The locations of the stores that are off-site, as they call themselves.
+    pub off_site_locations: Vec<String>,
+}
+
+impl Default for CopyRule {
+    /// Three copies, two kinds of stores, one off-site.
+    fn default() -> Self {
+        Self { copies: 3, kinds: 2, off_site: 1, off_site_locations: Vec::new() }
+    }
+}
+
+impl CopyRule {
+    /// Three copies in two kinds of stores, one of them in a store that is off-site.
+    #[must_use]
+    pub fn three_two_one(off_site_locations: Vec<String>) -> Self {
+        Self { off_site_locations, ..Self::default() }
+    }
+
+    /// Asks for so many copies, kinds of stores and copies off-site.
+    #[must_use]
+    pub fn with_counts(mut self, copies: u32, kinds: u32, off_site: u32) -> Self {
+        (self.copies, self.kinds, self.off_site) = (copies, kinds, off_site);
+        self
+    }
 }
 
 impl Default for HealthPolicy {
@@ -98,6 +140,7 @@ impl Default for HealthPolicy {
             target: None,
             retention: None,
             retention_grace_hours: 26,
+            copies: None,
         }
     }
 }
@@ -127,6 +170,13 @@ impl HealthPolicy {
     #[must_use]
     pub fn with_target(mut self, target: RecoveryTarget) -> Self {
         self.target = Some(target);
+        self
+    }
+
+    /// Says in how many stores the newest good backup must be.
+    #[must_use]
+    pub fn with_copies(mut self, rule: CopyRule) -> Self {
+        self.copies = Some(rule);
         self
     }
 

@@ -8,6 +8,7 @@ use crate::{
     pipeline::Orphans, store::Space, testkit::sample_manifest, verify::Rehearsed,
 };
 
+mod copies;
 mod place;
 mod properties;
 mod report;

@@ -11,6 +11,8 @@ const FULL: &str = include_str!("../../tests/golden/manifest-v1.json");
 const MINIMAL: &str = include_str!("../../tests/golden/manifest-v1-minimal.json");
 /// With the place in the source's log of changes.
 const POSITION: &str = include_str!("../../tests/golden/manifest-v1-position.json");
+/// Of a backup that went into several stores.
+const COPIES: &str = include_str!("../../tests/golden/manifest-v1-copies.json");
 /// As a later version of this library may write it, without a new version of the format.
 const LATER: &str = include_str!("../../tests/golden/manifest-v1-later.json");
 
@@ -80,7 +82,7 @@ fn the_format_is_frozen() {
     let manifest = Manifest::from_json(FULL.as_bytes()).unwrap();
     assert_eq!(manifest, full());
     manifest.check_layout().unwrap();
-    for golden in [FULL, MINIMAL, POSITION, LATER] {
+    for golden in [FULL, MINIMAL, POSITION, COPIES, LATER] {
         let written = Manifest::from_json(golden.as_bytes()).unwrap().to_json().unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), golden);
     }
@@ -111,6 +113,16 @@ fn the_position_is_read_and_left_out_where_there_is_none() {
     assert!(!FULL.contains("position"));
     let lsn = SourcePosition { wal_lsn: Some("0/16B3748".to_owned()), ..SourcePosition::default() };
     assert_eq!(serde_json::to_value(lsn).unwrap(), json!({"wal_lsn": "0/16B3748"}));
+}
+
+#[test]
+fn the_copies_are_read_and_left_out_where_there_is_one_store() {
+    let copies = Manifest::from_json(COPIES.as_bytes()).unwrap().copies;
+    let mut failed = CopyRecord::failed("s3://backups", "unavailable");
+    failed.extra.insert("attempts".to_owned(), json!(3));
+    assert_eq!(copies, [CopyRecord::stored("file:///srv/backups"), failed]);
+    assert!(full().copies.is_empty() && !FULL.contains("stored_in"));
+    assert!(Manifest::from_json(LATER.as_bytes()).unwrap().copies.is_empty());
 }
 
 #[test]

@@ -3,9 +3,11 @@ use std::sync::Arc;
 use chrono::SubsecRound;
 use serde::Serialize;
 
+use self::commit::Committed;
 use super::{Pipeline, PruneReport, claim::host_name, meter::Meter};
 use crate::{
-    BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, Result, manifest::Named,
+    BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, Result,
+    manifest::{CopyRecord, Named},
 };
 
 mod beside;
@@ -25,6 +27,8 @@ pub struct BackupReport {
     pub manifest: Manifest,
     /// What the read-back found.
     pub evidence: Evidence,
+    /// What became of each copy, its manifest included, where the store is one of several; else none.
+    pub copies: Vec<CopyRecord>,
     /// What needs a look; also in the manifest as far as it was known by then.
     pub warnings: Vec<String>,
     /// What retention deleted after it, where the pipeline has a policy; as far as it came, where it failed.
@@ -132,7 +136,10 @@ impl Pipeline {
             )
             .with_source(err)
         })?;
-        if let Some(warning) = commit? {
+        let Committed { manifest_copies, warning } = commit?;
+        let mut copies = manifest.copies.clone();
+        let failed = CopyRecord::add(&mut copies, "manifest", &manifest_copies);
+        for warning in failed.into_iter().chain(warning) {
             self.warn(Operation::Backup, &mut warnings, warning);
         }
         self.emit(&Event::Committed { backup: &backup });
@@ -140,6 +147,6 @@ impl Pipeline {
         self.record(Operation::Backup, &backup, &evidence, &mut warnings).await;
         let retention = self.retain(&backup, &mut warnings).await;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(BackupReport { backup, manifest, evidence, warnings, retention, duration_ms })
+        Ok(BackupReport { backup, manifest, evidence, copies, warnings, retention, duration_ms })
     }
 }

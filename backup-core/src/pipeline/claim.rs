@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -14,7 +14,7 @@ use crate::{
     BackupId, BackupRef, Error, ErrorKind, Key, ObjectMeta, Prefix, PutMode, PutOptions, Result, Store,
     StoreExt,
     manifest::{IdTemplate, Layout, Named},
-    store::SweepReport,
+    store::{CopiesFailed, SweepReport},
 };
 
 /// How long the removal of an aborted backup's objects may take; less where the stall timeout is less.
@@ -25,14 +25,14 @@ const SETTLING: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
 /// The largest claim that is read, in bytes.
-const MAX_CLAIM_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_CLAIM_BYTES: usize = 64 * 1024;
 /// How many backups of one series may start at once under one name.
 const ATTEMPTS: u32 = 100;
 
 /// A small object `<id>.claim.json` that reserves an id, so that two backups of the same second do not meet
 /// after both were dumped, and that tells a sweep which objects without manifest are remains of ours.
 #[derive(Debug, Serialize, Deserialize)]
-struct ClaimRecord {
+pub(crate) struct ClaimRecord {
     state: ClaimState,
     at: DateTime<Utc>,
     host: Option<String>,
@@ -41,11 +41,28 @@ struct ClaimRecord {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum ClaimState {
+pub(crate) enum ClaimState {
     /// A backup is being made.
     Creating,
     /// A backup is being deleted.
     Deleting,
+}
+
+impl ClaimRecord {
+    /// A claim of this process.
+    pub(crate) fn new(state: ClaimState, at: DateTime<Utc>) -> Self {
+        Self { state, at, host: host_name(), pid: std::process::id() }
+    }
+
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self)
+            .map_err(|err| Error::new(ErrorKind::Unexpected, "cannot write the claim").with_source(err))
+    }
+
+    /// What a claim says; one that cannot be read is of a backup under way, as far as a sweep is concerned.
+    pub(crate) fn state_of(json: &[u8]) -> ClaimState {
+        serde_json::from_slice::<Self>(json).map_or(ClaimState::Creating, |claim| claim.state)
+    }
 }
 
 /// A claimed id. Dropping it before [`disarm`](Self::disarm) removes the claim and the objects that were
@@ -75,8 +92,7 @@ impl Pipeline {
             let backup = BackupRef::new(named.environment, named.database, id);
             let layout = Layout::of(&backup);
             let (manifest, artifact) = (layout.manifest()?, layout.artifact(extensions)?);
-            let taken =
-                async { Ok(self.store.exists(&manifest).await? || self.store.exists(&artifact).await?) };
+            let taken = async { Ok(self.is_taken(&manifest).await? || self.is_taken(&artifact).await?) };
             if self.within("claim", taken).await? {
                 continue;
             }
@@ -89,6 +105,15 @@ impl Pipeline {
             .with_context("database", named.database))
     }
 
+    /// Whether an object is there, as far as it can be told: one of several stores that is away keeps nobody from making
+    /// backups, as the stores themselves refuse what exists.
+    async fn is_taken(&self, key: &Key) -> Result<bool> {
+        match self.store.exists(key).await {
+            Err(err) if CopiesFailed::is_partial(&err) => Ok(false),
+            exists => exists,
+        }
+    }
+
     /// The number after those of the template's name that are taken.
     ///
     /// One that became free before a later one is not taken again: whoever is about to delete its former bearer must
@@ -97,7 +122,12 @@ impl Pipeline {
         let first = template.id(named, 1)?;
         let mut taken = 0;
         let mut objects = self.store.list(&Layout::folder(named.environment, Some(named.database))?);
-        while let Some(object) = objects.try_next().await? {
+        while let Some(object) = objects.next().await {
+            let object = match object {
+                Ok(object) => object,
+                Err(err) if CopiesFailed::is_partial(&err) => break,
+                Err(err) => return Err(err),
+            };
             let name = object.key.segments().nth(2).unwrap_or_default();
             let id = name.split_once('.').map_or(name, |(id, _)| id);
             taken = taken.max(IdTemplate::attempt_of(&first, id).unwrap_or(0));
@@ -136,9 +166,7 @@ impl Pipeline {
         state: ClaimState,
         mode: PutMode,
     ) -> Result<()> {
-        let record = ClaimRecord { state, at, host: host_name(), pid: std::process::id() };
-        let json = serde_json::to_vec(&record)
-            .map_err(|err| Error::new(ErrorKind::Unexpected, "cannot write the claim").with_source(err))?;
+        let json = ClaimRecord::new(state, at).to_json()?;
         let key = Layout::of(backup).claim()?;
         let options = PutOptions::default().with_mode(mode);
         self.within("claim", self.store.put(&key, Bytes::from(json).into(), options)).await?;
@@ -221,8 +249,7 @@ impl Pipeline {
     /// What a claim says, as far as it can be read.
     pub(super) async fn claim_state(&self, claim: &Key) -> Option<ClaimState> {
         let json = self.store.get_bytes(claim, MAX_CLAIM_BYTES).await.ok()?;
-        // One that cannot be read is of a backup under way, as far as a sweep is concerned.
-        Some(serde_json::from_slice::<ClaimRecord>(&json).map_or(ClaimState::Creating, |claim| claim.state))
+        Some(ClaimRecord::state_of(&json))
     }
 
     /// Whether a manifest exists for the objects `stem.…`, in the catalog or beside them.

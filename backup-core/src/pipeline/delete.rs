@@ -51,6 +51,8 @@ impl Pipeline {
     }
 
     async fn run_delete(&self, backup: &BackupRef, confirmation: Confirmation) -> Result<()> {
+        // A hold may be in a store that the catalog would do without.
+        self.reach_all(backup).await?;
         let entry = self.entry(backup).await?;
         if entry.is_held() {
             return Err(Error::new(ErrorKind::PermissionDenied, "the backup is held and cannot be deleted")
@@ -94,6 +96,11 @@ impl Pipeline {
         self.remove_remains(backup).await?;
         self.emit(&Event::Deleted { operation, backup, bytes: manifest.stored_bytes() });
         Ok(())
+    }
+
+    /// Fails unless every store that can hold something of the backup can be listed.
+    pub(super) async fn reach_all(&self, backup: &BackupRef) -> Result<()> {
+        claim::objects_of(&*self.store, backup).await.map(drop)
     }
 
     /// Removes what is left in the store of a backup without manifest, its claim last.

@@ -172,6 +172,10 @@ impl Pipeline {
         let started = tokio::time::Instant::now();
         let listing = self.list(&request.filter).await.map_err(|err| err.with_operation("drill"))?;
         if listing.entries.is_empty() && listing.damaged.is_empty() {
+            // What a store holds that is away may be what was to be proven.
+            if let Some(err) = listing.unreachable.into_iter().next() {
+                return Err(err.with_operation("drill"));
+            }
             return Err(Error::new(ErrorKind::NotFound, "there is no backup to prove")
                 .with_operation("drill")
                 .with_suggestion("look whether the filter names environment and database as the list does"));

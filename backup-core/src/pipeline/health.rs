@@ -1,13 +1,17 @@
 //! [`Pipeline::health`]: gathers what is known, and checks it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use futures::TryStreamExt;
+use futures::{TryStreamExt, future::join_all};
 
 use super::Pipeline;
 use crate::{
-    BackupRef, Entry, ErrorKind, Filter, Key, Manifest, Prefix, Result,
-    health::{self, Fact, HealthFacts, HealthPolicy, HealthReport},
+    BackupRef, Entry, Error, ErrorKind, Filter, Key, Manifest, Prefix, Result, StoreCatalog,
+    health::{self, CopyFacts, Fact, HealthFacts, HealthPolicy, HealthReport},
+    store::CopyTo,
     verify::stored,
 };
 
@@ -54,11 +58,37 @@ impl Pipeline {
             Ok(incomplete) => Fact::Known(incomplete),
             Err(err) => Fact::Unknown(err.to_string()),
         };
-        Ok(HealthFacts::new(listing.entries)
+        let mut facts = HealthFacts::new(listing.entries)
             .with_incomplete(incomplete)
             .with_damaged(&listing.damaged)
             .with_space(space)
-            .with_orphans(orphans))
+            .with_orphans(orphans);
+        if !self.copies.is_empty() {
+            let copies = join_all(self.copies.iter().map(|copy| self.look_into(copy))).await;
+            facts = facts.with_copies(copies);
+        } else if let Some(err) = listing.unreachable.first() {
+            facts.missing_copies = Fact::Unknown(err.to_string());
+        }
+        Ok(facts)
+    }
+
+    /// What one of several stores holds, by its own listing.
+    async fn look_into(&self, copy: &CopyTo) -> CopyFacts {
+        let alone =
+            Pipeline { catalog: Arc::new(StoreCatalog::new(Arc::clone(copy.store()))), ..self.clone() };
+        let alone = Pipeline { store: Arc::clone(copy.store()), ..alone };
+        let whole = async {
+            let entries = alone.list(&Filter::all()).await?.entries;
+            let incomplete = alone.incomplete(&entries).await?;
+            let backups = entries.iter().map(|entry| entry.manifest.backup_ref());
+            Ok(backups.filter(|backup| !incomplete.contains(backup)).collect())
+        };
+        let limit = self.stall_timeout.min(copy.stall_timeout);
+        let whole = tokio::time::timeout(limit, whole).await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Timeout, "the store took too long")
+                .with_context("limit_seconds", limit.as_secs()))
+        });
+        CopyFacts::new(copy.name(), whole.map_err(|err: Error| err.to_string()))
     }
 
     /// The backups whose objects are not all in the store, or not of the recorded size.

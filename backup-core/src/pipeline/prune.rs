@@ -92,7 +92,12 @@ impl Pipeline {
 
     /// All that a filter selects, or an error.
     async fn whole(&self, filter: &Filter) -> Result<Vec<Entry>> {
-        let Listing { entries, mut damaged } = self.within("list", self.list(filter)).await?;
+        let Listing { entries, mut damaged, unreachable } = self.within("list", self.list(filter)).await?;
+        if let Some(err) = unreachable.into_iter().next() {
+            return Err(
+                err.with_suggestion("nothing is deleted by a part of the listing; wait for the store")
+            );
+        }
         let number = damaged.len();
         let Some(first) = damaged.drain(..).next() else { return Ok(entries) };
         let err =
@@ -169,6 +174,8 @@ impl Pipeline {
         report: &mut PruneReport,
     ) -> Result<()> {
         let Decision::Delete { reason, successor } = &planned.decision else { return Ok(()) };
+        // A hold may be in a store that the catalog would do without.
+        self.reach_all(&planned.backup).await?;
         let entry = match self.still_to_go(planned, successor, made_at).await? {
             Ok(entry) => entry,
             Err(reason) => {

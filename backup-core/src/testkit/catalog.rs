@@ -152,7 +152,7 @@ pub async fn exactly_one_of_racing_inserts_wins(catalog: Arc<dyn Catalog>) {
     let attempts = join_all((0..16).map(|number| {
         let (catalog, mut manifest) = (Arc::clone(&catalog), sample(0));
         manifest.reason = Some(format!("attempt {number}"));
-        tokio::spawn(async move { catalog.insert(&manifest).await.map(|()| manifest) })
+        tokio::spawn(async move { catalog.insert(&manifest).await.map(|_| manifest) })
     }))
     .await;
     let (won, lost): (Vec<_>, Vec<_>) =

@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use crate::{ByteStream, Dump, Dumper, DumperInfo, Error, ErrorKind, Inventory, Result, SourceInfo};
+use crate::{
+    ByteStream, Companion, Dump, Dumper, DumperInfo, Error, ErrorKind, Inventory, Result, SourceInfo,
+};
 
 /// Yields given bytes as a dump, of engine `fake` and format `blob` unless said; fails, hangs or dawdles if told so.
 ///
@@ -35,6 +37,7 @@ pub struct FakeDumper {
     chunk_bytes: usize,
     source: SourceInfo,
     inventory: Option<Inventory>,
+    companions: Vec<(String, Bytes)>,
     warnings: Vec<String>,
     delay: Duration,
     cut: Option<(usize, Cut)>,
@@ -64,12 +67,20 @@ impl FakeDumper {
             chunk_bytes: 64 * 1024,
             source,
             inventory: None,
+            companions: Vec::new(),
             warnings: Vec::new(),
             delay: Duration::ZERO,
             cut: None,
             probe_fails: None,
             running: Arc::default(),
         }
+    }
+
+    /// Dumps a second object too.
+    #[must_use]
+    pub fn with_companion(mut self, name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        self.companions.push((name.into(), bytes.into()));
+        self
     }
 
     /// Says that the bytes are of another engine and format.
@@ -172,6 +183,8 @@ impl Dumper for FakeDumper {
         });
         let mut dump = Dump::new(source, ByteStream::new(body));
         dump.inventory.clone_from(&self.inventory);
+        let companions = self.companions.iter().cloned();
+        dump.companions = companions.map(|(name, bytes)| Companion::new(name, "sql", bytes.into())).collect();
         dump.warnings.clone_from(&self.warnings);
         Ok(dump)
     }

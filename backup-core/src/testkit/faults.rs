@@ -27,25 +27,7 @@ fn fault(kind: ErrorKind) -> Error {
     Error::new(kind, "a fault on purpose")
 }
 
-/// A method of [`Store`] that can be made to fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum StoreOp {
-    /// [`Store::put`].
-    Put,
-    /// [`Store::get`].
-    Get,
-    /// [`Store::head`].
-    Head,
-    /// [`Store::delete`].
-    Delete,
-    /// [`Store::list`].
-    List,
-    /// [`Store::space`].
-    Space,
-    /// [`Store::sweep`].
-    Sweep,
-}
+pub use crate::store::StoreOp;
 
 /// A store whose calls fail, hang, lose their answer or return damaged bytes, as it was told.
 ///

@@ -84,7 +84,11 @@ const WHOLE_FILES: &[Row] = &[
     ("[environments.a]\nsource = { url = \"mysql://h/d\" }", "environments.a", (1, 1), "no store is named", "under defaults"),
     ("[environments.a]\nsource = { url = \"mysql://h/d\" }\nstores = [{ path = \"/b\" }]", "environments.a.stores[0].kind", (3, 11), "a key is missing", "\"local\""),
     ("[environments.a]\nsource = { url = \"mysql://h/d\" }\nstores = [{ kind = \"local\", path = \"b\" }]", "environments.a.stores[0].path", (3, 36), "where the process is started", "an absolute path"),
-    ("[environments.a]\nsource = { url = \"mysql://h/d\" }\nstores = [{ kind = \"a\" }, { kind = \"b\" }]", "environments.a.stores[1]", (3, 27), "several stores are not supported yet", "one store"),
+    ("[environments.a]\nsource = { url = \"mysql://h/d\" }\nstores = [{ kind = \"a\" }, { kind = \"b\" }]\ncopies = 3", "environments.a.copies", (4, 10), "cannot be in so many of the stores", "a number from 1 to 2"),
+    ("[environments.a]\nsource = { url = \"mysql://h/d\" }\nstores = [{ kind = \"a\" }]\ncopies = 0", "environments.a.copies", (4, 10), "cannot be in so many of the stores", "a number from 1 to 1"),
+    ("[environments.a]\nsource = { url = \"mysql://h/d\" }\nstores = [{ kind = \"a\" }]\ncopies = \"some\"", "environments.a.copies", (4, 10), "not one of the words", "all, primary"),
+    ("[environments.a]\nsource = { url = \"mysql://h/d\" }\nstores = [{ kind = \"a\" }, { kind = \"b\", stall_seconds = -1 }]", "environments.a.stores[1].stall_seconds", (3, 57), "out of range", "whole seconds"),
+    ("[environments.a]\nsource = { url = \"mysql://h/d\" }\nstores = [{ kind = \"a\" }, { path = \"/b\" }]", "environments.a.stores[1].kind", (3, 27), "a key is missing", "\"local\""),
     ("[environments.a]\nstores = [{ kind = \"a\" }]", "environments.a.source", (1, 1), "a key is missing", "source = { url"),
     ("[environments.a]\nstores = [{ kind = \"a\" }]\n[environments.a.source]\nurl = \"mysql://a:b@h/d\"", "environments.a.source.url", (4, 7), "a password stands in the URL", "password = { env = \"NAME\" }"),
     ("[environments.a]\nstores = [{ kind = \"a\" }]\n[environments.a.source]\nurl = \"mysql://h/d\"\npassword = \"b\"", "environments.a.source.password", (5, 12), "never written into this file", "{ file = \"/path\" }"),
@@ -92,7 +96,7 @@ const WHOLE_FILES: &[Row] = &[
     ("[environments.a]\nstores = [{ kind = \"a\" }]\nsource = { url = \"mysql://h/d\", options = { a = [1] } }", "environments.a.source.options.a", (3, 49), "text in quotes is expected, not an array", "text"),
     ("[defaults]\nsource = { url = \"mysql://h/d\" }\n[environments.a]", "defaults.source", (2, 1), "no such key", "known here: stores, "),
     ("[environments.\"a:b@c\"]\nx = 1", "environments.(not shown).source", (1, 1), "a key is missing", "source"),
-    ("# ä\n[environments.a]\n\"ä\" = 1\nstores = [{ kind = \"ö\", pfad = 1 }]", "environments.a.stores[0].pfad", (4, 25), "no such key", "known here: kind, path, options"),
+    ("# ä\n[environments.a]\n\"ä\" = 1\nstores = [{ kind = \"ö\", pfad = 1 }]", "environments.a.stores[0].pfad", (4, 25), "no such key", "known here: kind, path, stall_seconds, options"),
 ];
 
 /// What was said instead, if anything.

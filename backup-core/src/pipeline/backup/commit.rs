@@ -6,7 +6,14 @@ use super::super::{
     Pipeline,
     claim::{Claim, ClaimState},
 };
-use crate::{Error, ErrorKind, Evidence, Manifest, Operation, PutMode, Result};
+use crate::{Error, ErrorKind, Evidence, Manifest, Operation, PutMode, Result, store::StoredCopy};
+
+/// What is known once the backup exists.
+pub(super) struct Committed {
+    pub(super) manifest_copies: Vec<StoredCopy>,
+    /// Of a claim that could not be removed.
+    pub(super) warning: Option<String>,
+}
 
 impl Pipeline {
     /// Checks what was stored, as deep as the pipeline demands.
@@ -27,14 +34,15 @@ impl Pipeline {
         Ok(evidence)
     }
 
-    /// Inserts the manifest; the warning is of a claim that could not be removed.
-    pub(super) async fn commit(self, mut claim: Claim, manifest: &Manifest) -> Result<Option<String>> {
+    /// Inserts the manifest, and removes the claim.
+    pub(super) async fn commit(self, mut claim: Claim, manifest: &Manifest) -> Result<Committed> {
         claim.disarm();
         let backup = manifest.backup_ref();
-        if let Err(err) = self.within("commit", self.catalog.insert(manifest)).await {
+        let manifest_copies = match self.within("commit", self.catalog.insert(manifest)).await {
+            Ok(copies) => copies,
             // The acknowledgement may have been lost: what the catalog holds decides.
-            match self.within("commit", self.catalog.get(&backup)).await {
-                Ok(entry) if entry.manifest == *manifest => {}
+            Err(err) => match self.within("commit", self.catalog.get(&backup)).await {
+                Ok(entry) if entry.manifest == *manifest => Vec::new(),
                 Err(lookup) if lookup.kind() == ErrorKind::NotFound => {
                     return Err(self.abort(claim, err).await);
                 }
@@ -43,10 +51,12 @@ impl Pipeline {
                         "it is unknown whether the backup was recorded; list the backups, and run a sweep later",
                     ));
                 }
-            }
-        }
+            },
+        };
         let released = self.within("release", claim.release()).await;
-        Ok(released.err().map(|err| format!("the claim of the backup could not be removed: {err}")))
+        let warning =
+            released.err().map(|err| format!("the claim of the backup could not be removed: {err}"));
+        Ok(Committed { manifest_copies, warning })
     }
 
     /// Tells the mirrors of a new backup.

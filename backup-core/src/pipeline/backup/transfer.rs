@@ -18,7 +18,8 @@ use crate::{
     compress::framed::{Framed, Limits},
     digest::{Algorithm, ByteCount, DigestTap, Tap},
     inventory::Inspector,
-    manifest::{Artifact, CompanionObject, Encryption, FrameIndex, Layout, Plain},
+    manifest::{Artifact, CompanionObject, CopyRecord, Encryption, FrameIndex, Layout, Plain},
+    store::StoredCopy,
 };
 
 impl Pipeline {
@@ -85,9 +86,12 @@ impl Pipeline {
             (inspector.inventory.clone(), inspector.position.clone(), inspector.warnings.clone());
         let key = Layout::of(&backup).artifact(&self.extensions(&info.extension))?;
         claim.will_put(key.clone());
-        let Stored { artifact, plain, frames } =
-            self.store_one(key, Source { body, encoding, inspector }, meter, estimate).await?;
-        let mut warnings = Vec::new();
+        let Stored { artifact, plain, frames, copies: stored } =
+            self.store_one(key, Source { body, encoding, inspector }, meter, estimate, &[]).await?;
+        let (mut warnings, mut copies) = (Vec::new(), Vec::new());
+        for warning in CopyRecord::add(&mut copies, "dump", &stored) {
+            self.warn(Operation::Backup, &mut warnings, warning);
+        }
         for warning in noticed.into_iter().chain(remarks.take().unwrap_or_default()) {
             self.warn(Operation::Backup, &mut warnings, warning);
         }
@@ -110,9 +114,13 @@ impl Pipeline {
         manifest.inventory = inventory;
         manifest.position = position.take().flatten();
         for companion in companions {
-            let (name, object) = self.store_companion(companion, claim, meter).await?;
+            let (name, object, stored) = self.store_companion(companion, claim, meter, &copies).await?;
+            for warning in CopyRecord::add(&mut copies, &name, &stored) {
+                self.warn(Operation::Backup, &mut warnings, warning);
+            }
             manifest.companions.insert(name, object);
         }
+        manifest.copies = copies;
         Ok((manifest, warnings))
     }
 
@@ -148,14 +156,15 @@ impl Pipeline {
         companion: Companion,
         claim: &mut Claim,
         meter: &Meter,
-    ) -> Result<(String, CompanionObject)> {
+        copies: &[CopyRecord],
+    ) -> Result<(String, CompanionObject, Vec<StoredCopy>)> {
         let [format, compression, encryption] = self.extensions(&companion.extension);
         let extensions = [companion.name.as_str(), format, compression, encryption];
         let key = Layout::of(claim.backup()).artifact(&extensions)?;
         claim.will_put(key.clone());
         let source = Source { body: companion.body, encoding: None, inspector: Inspector::blind() };
-        let Stored { artifact, plain, .. } = self.store_one(key, source, meter, None).await?;
-        Ok((companion.name, CompanionObject::new(artifact, plain)))
+        let Stored { artifact, plain, copies, .. } = self.store_one(key, source, meter, None, copies).await?;
+        Ok((companion.name, CompanionObject::new(artifact, plain), copies))
     }
 
     /// One stream into one object: inspect → digest → compress → encrypt → digest → put.
@@ -167,6 +176,7 @@ impl Pipeline {
         source: Source,
         meter: &Meter,
         estimate: Option<u64>,
+        copies: &[CopyRecord],
     ) -> Result<Stored> {
         let Source { body, encoding, inspector } = source;
         let places = inspector.places;
@@ -208,8 +218,11 @@ impl Pipeline {
             stages = stages.transform(encryptor.seal()?);
         }
         let stages = stages.tap(stored_tap).tap(stored_size.clone()).tap(meter.stored.clone());
+        // A copy that lacks one object of the backup needs no others.
+        let incomplete = copies.iter().filter(|copy| copy.error.is_some());
         let options =
-            estimate.map_or_else(PutOptions::default, |bytes| PutOptions::default().with_size_hint(bytes));
+            PutOptions::default().with_excluded(incomplete.map(|copy| copy.location.clone()).collect());
+        let options = estimate.into_iter().fold(options, PutOptions::with_size_hint);
         let meta = self.store.put(&key, stages.run(body), options).await?;
         let (Some(plain_digest), Some(stored_digest)) = (plain_digest.take(), stored_digest.take()) else {
             return Err(Error::new(
@@ -232,6 +245,7 @@ impl Pipeline {
             artifact: Artifact::new(key, meta.size, stored_digest),
             plain: Plain::new(plain_size.get(), plain_digest),
             frames: frames.and_then(|index| index.take()),
+            copies: meta.copies,
         })
     }
 }
@@ -245,6 +259,7 @@ struct Stored {
     artifact: Artifact,
     plain: Plain,
     frames: Option<FrameIndex>,
+    copies: Vec<StoredCopy>,
 }
 
 /// What is stored as one object.

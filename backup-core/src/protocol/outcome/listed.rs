@@ -74,7 +74,7 @@ impl BackupList {
         Self {
             backups: listing.entries.iter().take(limit).map(BackupSummary::from).collect(),
             total: listing.entries.len() as u64,
-            damaged: listing.damaged.iter().map(Problem::from).collect(),
+            damaged: listing.damaged.iter().chain(&listing.unreachable).map(Problem::from).collect(),
         }
     }
 }
