@@ -14,7 +14,9 @@ use tokio::runtime::Handle;
 pub(super) async fn copy(body: ByteStream, path: &Path) -> Result<()> {
     on_thread(body, path, |reader, path| {
         let mut file = create(path)?;
-        io::copy(reader, &mut file)?;
+        while let Some(chunk) = reader.next()? {
+            file.write_all(&chunk)?;
+        }
         Ok(file.flush()?)
     })
     .await
@@ -92,12 +94,17 @@ struct Reader {
     chunk: Bytes,
 }
 
+impl Reader {
+    fn next(&mut self) -> Result<Option<Bytes>> {
+        self.handle.block_on(self.body.next()).transpose()
+    }
+}
+
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.chunk.is_empty() {
-            match self.handle.block_on(self.body.next()) {
-                Some(Ok(chunk)) => self.chunk = chunk,
-                Some(Err(err)) => return Err(err.into()),
+            match self.next()? {
+                Some(chunk) => self.chunk = chunk,
                 None => return Ok(0),
             }
         }
