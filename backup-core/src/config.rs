@@ -5,7 +5,7 @@
 //! ```
 //! use backup_core::Config;
 //!
-//! # #[cfg(all(feature = "zstd", feature = "webhook", feature = "mail"))] {
+//! # #[cfg(all(feature = "zstd", feature = "webhook", feature = "mail", feature = "age"))] {
 //! let config = Config::from_toml(r#"
 //! [defaults]                         # for all environments; what they say themselves comes first, as a whole
 //! compression = "zstd:3"             # zstd, gzip, with a level if wanted, or none
@@ -19,6 +19,10 @@
 //! [environments.production]
 //! retention = { keep_daily = 7, keep_weekly = 4, keep_monthly = 12, kinds = { pre-migration = "forever" } }
 //! rehearsal = { assertions = [{ name = "customers", sql = "SELECT count(*) FROM customers", between = [1, 1e6] }] }
+//!
+//! [environments.production.encryption] # as a whole, by age; the keys of hosts that only back up are public ones
+//! recipients = ["age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa"]
+//! identities = [{ file = "/run/secrets/backup-identity" }] # where backups are opened: restored, or verified beyond digest
 //!
 //! [environments.production.source]   # or a URL, always without password
 //! engine = "postgresql"
@@ -77,6 +81,7 @@ use tokio::io::AsyncReadExt;
 
 mod database;
 mod document;
+mod encryption;
 mod environment;
 mod job;
 mod leaf;
@@ -91,6 +96,7 @@ mod table;
 mod url;
 
 pub use database::Database;
+pub use encryption::EncryptionSettings;
 pub use environment::Environment;
 pub use job::JobSettings;
 pub use notifier::{MailEncryption, MailSettings, NotifierSettings, NotifierWay};

@@ -69,7 +69,7 @@ impl Config {
 }
 
 impl Environment {
-    /// The pipeline, with source, store, compression, level, retention and rehearsal as the settings say.
+    /// The pipeline, with source, store, compression, encryption, level, retention and rehearsal as the settings say.
     ///
     /// Schedules, health, notifiers and targets are no part of a pipeline: see [`jobs`](Self::jobs),
     /// [`Pipeline::health`], [`alerter`](Self::alerter) and [`restorer`](Self::restorer).
@@ -94,6 +94,10 @@ impl Environment {
         let mut pipeline = Pipeline::new(dumper, store).with_environment(&self.name);
         if let Some(compression) = &self.compression {
             pipeline = pipeline.with_compressor(compress::parse(compression)?);
+        }
+        #[cfg(feature = "age")]
+        if let Some(encryption) = &self.encryption {
+            pipeline = pipeline.with_encryptor(encryption.age().await?);
         }
         if let Some(level) = self.level {
             pipeline = pipeline.with_level(level);

@@ -31,7 +31,7 @@ impl Identity {
         let mut lines = text.expose().lines().enumerate();
         while let Some((number, line)) = lines.next() {
             let line = line.trim();
-            let located = |err: Error| err.with_context("line", number + 1);
+            let located = |err: Error| err.with_context("identity_line", number + 1);
             if line.is_empty() || line.starts_with('#') {
             } else if line.starts_with("-----BEGIN ") {
                 let mut block = zeroize::Zeroizing::new(format!("{line}\n"));
