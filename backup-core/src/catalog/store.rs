@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::{
     FutureExt, StreamExt, TryStreamExt,
     stream::{self, BoxStream},
@@ -10,7 +11,7 @@ use futures::{
 
 use super::{Annotation, Catalog, Entry, Filter, encode, not_found};
 use crate::{
-    BackupRef, Error, ErrorKind, Key, Manifest, Prefix, Result, Store, StoreExt,
+    BackupRef, Digest, Error, ErrorKind, Key, Manifest, Prefix, PutOptions, Result, Store, StoreExt,
     manifest::{Layout, MAX_MANIFEST_BYTES},
 };
 
@@ -68,7 +69,10 @@ impl Catalog for StoreCatalog {
                 "notes of a removed backup are left: remove it again, or choose another name",
             ));
         }
-        match self.store.put_bytes(&layout.manifest()?, json).await {
+        let mut options =
+            PutOptions::default().with_digest(Digest::sha256(&json)).with_size_hint(json.len() as u64);
+        options.lock = manifest.lock;
+        match self.store.put(&layout.manifest()?, Bytes::from(json).into(), options).await {
             Ok(_) => Ok(()),
             Err(err) if err.kind() == ErrorKind::AlreadyExists => Err(exists(manifest).with_source(err)),
             Err(err) => Err(err),

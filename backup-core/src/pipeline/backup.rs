@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::{Pipeline, PruneReport, claim::host_name, meter::Meter};
 use crate::{
-    BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, Result, manifest::Named,
+    BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, PutOptions, Result,
+    manifest::Named,
 };
 
 mod beside;
@@ -80,6 +81,7 @@ impl Pipeline {
     ) -> Result<BackupReport> {
         let started = tokio::time::Instant::now();
         request.validate(&self.environment)?;
+        self.check_level()?;
         let mut warnings = Vec::new();
         let source = self.within("probe", dumper.probe()).await?;
         let estimate = self.check_space(&source, request.space_check, &mut warnings).await?;
@@ -101,7 +103,11 @@ impl Pipeline {
         self.emit(&Event::Started { operation: Operation::Backup, backup: &backup });
 
         let meter = Meter { estimate: source.size_bytes, ..Meter::default() };
-        let stored = self.store_dump(dumper, &info, &mut claim, &meter, estimate);
+        let mut options = PutOptions::default();
+        options.size_hint = estimate;
+        options.lock = self.lock.map(|lock| lock.from(created_at)).transpose()?;
+        let lock = options.lock;
+        let stored = self.store_dump(dumper, &info, &mut claim, &meter, options);
         let (mut manifest, mut warned) = match self.watch(Operation::Backup, &backup, &meter, stored).await {
             Ok(stored) => stored,
             Err(err) => return Err(self.abort(claim, err).await),
@@ -113,6 +119,7 @@ impl Pipeline {
         manifest.reason = request.reason;
         manifest.tags = request.tags;
         manifest.expires_at = request.expires_at;
+        manifest.lock = lock;
         manifest.git_commit = request.git_commit;
         manifest.host = host_name();
         manifest.warnings.clone_from(&warnings);

@@ -169,7 +169,7 @@ impl Pipeline {
         report: &mut PruneReport,
     ) -> Result<()> {
         let Decision::Delete { reason, successor } = &planned.decision else { return Ok(()) };
-        let entry = match self.still_to_go(planned, successor, made_at).await? {
+        let entry = match self.still_to_go(planned, successor, made_at, &mut report.warnings).await? {
             Ok(entry) => entry,
             Err(reason) => {
                 report.spared.push(Spared { backup: planned.backup.clone(), reason });
@@ -205,6 +205,7 @@ impl Pipeline {
         planned: &Planned,
         successor: &BackupId,
         made_at: DateTime<Utc>,
+        warnings: &mut Vec<String>,
     ) -> Result<Result<Entry, SpareReason>> {
         let entry = match self.catalog.get(&planned.backup).await {
             Ok(entry) => entry,
@@ -217,6 +218,13 @@ impl Pipeline {
         }
         if entry.is_held() {
             return Ok(Err(SpareReason::Held));
+        }
+        if let Err(err) = self.check_unlocked(manifest).await {
+            if err.kind() != ErrorKind::PermissionDenied {
+                return Err(err);
+            }
+            self.warn(Operation::Prune, warnings, err.to_string());
+            return Ok(Err(SpareReason::Locked));
         }
         let replaces = |other: &Entry| {
             let deep = entry.proven().map(|evidence| evidence.level);

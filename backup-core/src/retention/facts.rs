@@ -20,6 +20,8 @@ pub(super) struct Facts<'a> {
     pub(super) proven: Option<Level>,
     pub(super) doubt: Option<Doubt>,
     pub(super) is_held: bool,
+    /// Until when its store keeps it, where that is not over.
+    pub(super) locked_until: Option<DateTime<Utc>>,
     pub(super) is_future: bool,
     /// Its inventory has no rows.
     pub(super) is_empty: bool,
@@ -57,6 +59,7 @@ impl<'a> Facts<'a> {
             proven,
             doubt,
             is_held: entry.is_held(),
+            locked_until: manifest.lock.filter(|lock| lock.is_active(now)).map(|lock| lock.until),
             is_future,
             is_empty: tables.is_some_and(|tables| tables.iter().all(|table| table.rows == 0)),
             exempt: policy.exempted_by(manifest).map(|_| manifest),
@@ -107,6 +110,7 @@ impl State {
         }
         self.number(manifest.created_at.timestamp_millis());
         self.number(manifest.expires_at.map_or(i64::MIN, |at| at.timestamp_millis()));
+        self.number(manifest.lock.map_or(i64::MIN, |lock| lock.until.timestamp_millis()));
         self.part.extend(manifest.artifact.size.to_le_bytes());
         for annotation in &entry.annotations {
             self.number(annotation.at.timestamp_millis());

@@ -70,7 +70,7 @@ impl Pipeline {
         info: &DumperInfo,
         claim: &mut Claim,
         meter: &Meter,
-        estimate: Option<u64>,
+        options: PutOptions,
     ) -> Result<(Manifest, Vec<String>)> {
         let Dump { source, body, encoding, inventory, counted, companions, warnings: noticed } =
             dumper.dump().await?;
@@ -86,7 +86,7 @@ impl Pipeline {
         let key = Layout::of(&backup).artifact(&self.extensions(&info.extension))?;
         claim.will_put(key.clone());
         let Stored { artifact, plain, frames } =
-            self.store_one(key, Source { body, encoding, inspector }, meter, estimate).await?;
+            self.store_one(key, Source { body, encoding, inspector }, meter, options.clone()).await?;
         let mut warnings = Vec::new();
         for warning in noticed.into_iter().chain(remarks.take().unwrap_or_default()) {
             self.warn(Operation::Backup, &mut warnings, warning);
@@ -109,8 +109,10 @@ impl Pipeline {
         manifest.frames = frames.filter(|_| inventory.is_some());
         manifest.inventory = inventory;
         manifest.position = position.take().flatten();
+        // The size that is known is that of the dump.
+        let options = PutOptions { size_hint: None, ..options };
         for companion in companions {
-            let (name, object) = self.store_companion(companion, claim, meter).await?;
+            let (name, object) = self.store_companion(companion, claim, meter, options.clone()).await?;
             manifest.companions.insert(name, object);
         }
         Ok((manifest, warnings))
@@ -148,13 +150,14 @@ impl Pipeline {
         companion: Companion,
         claim: &mut Claim,
         meter: &Meter,
+        options: PutOptions,
     ) -> Result<(String, CompanionObject)> {
         let [format, compression, encryption] = self.extensions(&companion.extension);
         let extensions = [companion.name.as_str(), format, compression, encryption];
         let key = Layout::of(claim.backup()).artifact(&extensions)?;
         claim.will_put(key.clone());
         let source = Source { body: companion.body, encoding: None, inspector: Inspector::blind() };
-        let Stored { artifact, plain, .. } = self.store_one(key, source, meter, None).await?;
+        let Stored { artifact, plain, .. } = self.store_one(key, source, meter, options).await?;
         Ok((companion.name, CompanionObject::new(artifact, plain)))
     }
 
@@ -166,7 +169,7 @@ impl Pipeline {
         key: Key,
         source: Source,
         meter: &Meter,
-        estimate: Option<u64>,
+        options: PutOptions,
     ) -> Result<Stored> {
         let Source { body, encoding, inspector } = source;
         let places = inspector.places;
@@ -196,8 +199,8 @@ impl Pipeline {
                 stages = decoder.into_iter().fold(stages, Stages::transform);
                 stages = taps.into_iter().fold(stages, Stages::boxed_tap);
                 let mut encoder = self.compressor.encoder()?;
-                // In an encrypted artifact nothing can be read from its middle on.
-                if self.encryptor.is_none() {
+                // An index is good for nothing where an encrypted artifact cannot be read from its middle on.
+                if self.encryptor.as_ref().is_none_or(|encryptor| encryptor.parts().is_some()) {
                     let (framed, index) = Framed::new(encoder, places, Limits::default())?;
                     (encoder, frames) = (Box::new(framed), Some(index));
                 }
@@ -208,8 +211,6 @@ impl Pipeline {
             stages = stages.transform(encryptor.seal()?);
         }
         let stages = stages.tap(stored_tap).tap(stored_size.clone()).tap(meter.stored.clone());
-        let options =
-            estimate.map_or_else(PutOptions::default, |bytes| PutOptions::default().with_size_hint(bytes));
         let meta = self.store.put(&key, stages.run(body), options).await?;
         let (Some(plain_digest), Some(stored_digest)) = (plain_digest.take(), stored_digest.take()) else {
             return Err(Error::new(
