@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use ::age::secrecy::ExposeSecret;
+
 use super::{Encryptor, NoIdentity, OpenParts, Parts};
 use crate::{Error, ErrorKind, Result, Secret, transform::Transform};
 
@@ -13,6 +15,9 @@ mod recipient;
 mod seal;
 
 use self::{header::Header, identity::Identity, open::Open, recipient::Recipient, seal::Seal};
+
+/// So many fit into the start of an object that is [read](header::MAX_HEAD), whatever their keys.
+const MOST_RECIPIENTS: usize = 100;
 
 /// Seals for the holders of keys, in the format of [age](https://age-encryption.org), which its stock tool opens.
 ///
@@ -59,7 +64,7 @@ impl Age {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for none at all, or something that is no public key;
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for none at all, more than 100, or something that is no public key;
     /// [`Unsupported`](ErrorKind::Unsupported) for a kind of key that this build does not know.
     pub fn for_recipients<S: AsRef<str>>(recipients: impl IntoIterator<Item = S>) -> Result<Self> {
         let recipients: Vec<_> =
@@ -67,6 +72,12 @@ impl Age {
         if recipients.is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "there is nobody to encrypt for")
                 .with_suggestion("name at least one recipient, such as a public key of age-keygen"));
+        }
+        if recipients.len() > MOST_RECIPIENTS {
+            return Err(Error::new(ErrorKind::InvalidInput, "there are too many recipients to encrypt for")
+                .with_context("recipients", recipients.len())
+                .with_context("limit", MOST_RECIPIENTS)
+                .with_suggestion("let some of them share an identity"));
         }
         Ok(Self { recipients: recipients.into(), identities: Vec::new() })
     }
@@ -80,6 +91,14 @@ impl Age {
         let identities = Identity::parse_all(text, None)?;
         let recipients = identities.iter().map(|identity| Recipient::parse(identity.public()));
         Ok(Self { recipients: recipients.collect::<Result<Vec<_>>>()?.into(), identities })
+    }
+
+    /// A new identity, as `age-keygen` makes it: the text of a file, for [`for_identities`](Self::for_identities) and for the
+    /// stock tool. The [recipient](Encryptor::recipients) of an `Age` of it is its public key.
+    #[must_use]
+    pub fn generate_identity() -> Secret {
+        let key = ::age::x25519::Identity::generate();
+        Secret::new(format!("# public key: {}\n{}\n", key.to_public(), key.to_string().expose_secret()))
     }
 
     /// Seals with a passphrase, and opens with it.

@@ -88,6 +88,7 @@ impl Pipeline {
 
         let info = dumper.info();
         let created_at = self.clock.now().trunc_subsecs(3);
+        let lock = self.lock.map(|lock| lock.counted_from(created_at)).transpose()?;
         let extensions = self.extensions(&info.extension);
         let named = Named {
             environment: &self.environment,
@@ -103,10 +104,7 @@ impl Pipeline {
         self.emit(&Event::Started { operation: Operation::Backup, backup: &backup });
 
         let meter = Meter { estimate: source.size_bytes, ..Meter::default() };
-        let mut options = PutOptions::default();
-        options.size_hint = estimate;
-        options.lock = self.lock.map(|lock| lock.from(created_at)).transpose()?;
-        let lock = options.lock;
+        let options = PutOptions { size_hint: estimate, lock, ..PutOptions::default() };
         let stored = self.store_dump(dumper, &info, &mut claim, &meter, options);
         let (mut manifest, mut warned) = match self.watch(Operation::Backup, &backup, &meter, stored).await {
             Ok(stored) => stored,

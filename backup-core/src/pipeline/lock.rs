@@ -18,12 +18,12 @@ impl LockFor {
             return Err(ObjectLock::unsupported(&store.location()));
         }
         let lock = Self { mode, days };
-        lock.from(now)?;
+        lock.counted_from(now)?;
         Ok(lock)
     }
 
     /// The lock of a backup that was started then.
-    pub(super) fn from(self, created_at: DateTime<Utc>) -> Result<ObjectLock> {
+    pub(super) fn counted_from(self, created_at: DateTime<Utc>) -> Result<ObjectLock> {
         let days = TimeDelta::try_days(i64::from(self.days)).filter(|days| !days.is_zero());
         let until = days.and_then(|days| created_at.checked_add_signed(days));
         let until = until.ok_or_else(|| {

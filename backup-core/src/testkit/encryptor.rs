@@ -23,11 +23,7 @@ use crate::{
 /// mod keys {
 ///     use backup_core::{encrypt::Age, encryptor_conformance};
 ///
-///     fn encryptor() -> Age {
-///         let text = std::env::var("TEST_IDENTITY").unwrap();
-///         Age::for_identities(&text.into()).unwrap()
-///     }
-///     encryptor_conformance!(encryptor());
+///     encryptor_conformance!(Age::for_identities(&Age::generate_identity()).unwrap());
 /// }
 /// ```
 #[macro_export]

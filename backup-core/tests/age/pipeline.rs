@@ -17,7 +17,8 @@ fn info() -> DumperInfo {
 }
 
 fn dumper() -> FakeDumper {
-    let rows = (0..20_000).map(|row| format!("{row}\ta row that nobody may see\n")).collect::<String>();
+    let row = |rows: String, row: u32| rows + &format!("{row}\ta row that nobody may see\n");
+    let rows = (0..20_000).fold(String::new(), row);
     FakeDumper::new(format!(
         "CREATE TABLE public.rows (a int, b text);\nCOPY public.rows (a, b) FROM stdin;\n{rows}\\.\n\n\
          --\n-- PostgreSQL database dump complete\n--\n"

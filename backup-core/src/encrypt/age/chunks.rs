@@ -16,11 +16,11 @@ use crate::{
 };
 
 /// The content of a chunk, in bytes; only the last one may have less.
-pub(super) const CHUNK: u64 = 64 * 1024;
+const CHUNK: usize = 64 * 1024;
 /// By how much a chunk is longer sealed.
-pub(super) const TAG: u64 = 16;
+const TAG: usize = 16;
 /// A whole chunk, sealed.
-pub(super) const SEALED: usize = (CHUNK + TAG) as usize;
+pub(super) const SEALED: usize = CHUNK + TAG;
 
 /// Whether a chunk is the last one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Chunks {
     /// Opens a chunk.
     pub(super) fn open(&self, number: u64, place: Place, mut chunk: BytesMut) -> Result<Bytes> {
         let damaged = || damaged("the encrypted bytes are damaged, cut off, or not in their place");
-        let content = chunk.len().checked_sub(TAG as usize).ok_or_else(damaged)?;
+        let content = chunk.len().checked_sub(TAG).ok_or_else(damaged)?;
         // Only of nothing the last chunk is empty.
         if content == 0 && number > 0 {
             return Err(damaged());
@@ -67,10 +67,10 @@ impl Chunks {
 
     /// The same of a file of which the size is known.
     pub(super) fn parts(self, size: u64) -> Result<AgeParts> {
-        let sealed = size.checked_sub(self.start).filter(|sealed| *sealed >= TAG);
+        let sealed = size.checked_sub(self.start).filter(|sealed| *sealed >= TAG as u64);
         let sealed = sealed.ok_or_else(|| damaged("the encrypted object is cut off"))?;
         let chunks = sealed.div_ceil(SEALED as u64);
-        let content = sealed.saturating_sub(chunks.saturating_mul(TAG));
+        let content = sealed.saturating_sub(chunks.saturating_mul(TAG as u64));
         Ok(AgeParts { chunks: self, size, content, last: chunks.saturating_sub(1) })
     }
 }
@@ -92,19 +92,20 @@ impl Parts for AgeParts {
     fn place(&self, content: Range<u64>) -> Range<u64> {
         let at =
             |chunk: u64| self.chunks.start.saturating_add(chunk.saturating_mul(SEALED as u64)).min(self.size);
-        let first = content.start / CHUNK;
-        at(first)..at(content.end.div_ceil(CHUNK).max(first))
+        let first = content.start / CHUNK as u64;
+        at(first)..at(content.end.div_ceil(CHUNK as u64).max(first))
     }
 
     fn open(&self, content: Range<u64>) -> Result<Box<dyn Transform>> {
         if content.start > content.end || content.end > self.content {
             return Err(Error::new(ErrorKind::InvalidInput, "the range lies outside of what is encrypted"));
         }
+        let number = content.start / CHUNK as u64;
         Ok(Box::new(OpenPart {
             chunks: self.chunks.clone(),
             last: self.last,
-            number: content.start / CHUNK,
-            at: content.start / CHUNK * CHUNK,
+            number,
+            at: number.saturating_mul(CHUNK as u64),
             content,
             held: BytesMut::new(),
         }))

@@ -7,9 +7,9 @@ use crate::{
 };
 
 fn generated() -> (String, Secret) {
-    use ::age::secrecy::ExposeSecret;
-    let key = ::age::x25519::Identity::generate();
-    (key.to_public().to_string(), key.to_string().expose_secret().into())
+    let identity = Age::generate_identity();
+    let public = Age::for_identities(&identity).unwrap().recipients().remove(0);
+    (public, identity.expose().lines().nth(1).unwrap().into())
 }
 
 mod one_key {
@@ -113,6 +113,18 @@ fn a_passphrase_seals_and_opens_alone() {
     assert!(NoIdentity::is_cause_of(&open(&other, &sealed, whole).unwrap_err()));
     assert_eq!(Age::for_passphrase(&"".into()).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert!(!format!("{age:?}").contains("horse"));
+}
+
+#[test]
+fn the_most_recipients_can_be_sealed_for_and_no_more() {
+    let (public, identity) = generated();
+    let many = |number| Age::for_recipients(vec![&public; number]);
+    let age = many(100).unwrap().with_identities(&identity).unwrap();
+    let sealed = seal(&age, b"rows", whole).unwrap();
+    assert_eq!(open(&age, &sealed, || 999).unwrap(), b"rows");
+    let part = age.parts().unwrap().open_head(&sealed, sealed.len() as u64).unwrap().unwrap();
+    assert_eq!(part.content_bytes(), 4);
+    assert_eq!(many(101).unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[test]

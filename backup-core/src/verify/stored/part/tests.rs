@@ -170,9 +170,8 @@ fn codecs() -> Vec<Codec> {
 
 #[cfg(feature = "age")]
 fn age() -> Arc<dyn crate::Encryptor> {
-    use ::age::secrecy::ExposeSecret;
-    let key = ::age::x25519::Identity::generate().to_string();
-    Arc::new(crate::encrypt::Age::for_identities(&key.expose_secret().into()).unwrap())
+    use crate::encrypt::Age;
+    Arc::new(Age::for_identities(&Age::generate_identity()).unwrap())
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
