@@ -61,13 +61,14 @@ impl Pipeline {
 
     /// Refuses to delete what the store would not delete.
     pub(super) async fn check_unlocked(&self, manifest: &Manifest) -> Result<()> {
-        let Some(lock) = self.active_lock(manifest).await? else { return Ok(()) };
-        Err(Error::new(
-            ErrorKind::PermissionDenied,
-            "the backup is locked by its store and cannot be deleted",
-        )
+        self.active_lock(manifest).await?.map_or(Ok(()), |lock| Err(locked(manifest, lock)))
+    }
+}
+
+/// What is said of a backup that its store would not delete.
+pub(super) fn locked(manifest: &Manifest, lock: ObjectLock) -> Error {
+    Error::new(ErrorKind::PermissionDenied, "the backup is locked by its store and cannot be deleted")
         .with_context("backup", manifest.backup_ref())
         .with_context("locked_until", lock.until.to_rfc3339())
-        .with_suggestion("wait until the lock ends; retention deletes the backup then"))
-    }
+        .with_suggestion("wait until the lock ends; retention deletes the backup then")
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 
-use super::{Confirmation, Listing, Pipeline, claim::ClaimState};
+use super::{Confirmation, Listing, Pipeline, claim::ClaimState, lock::locked};
 use crate::{
     BackupId, BackupRef, Entry, Error, ErrorKind, Filter, Operation, Result, Retention,
     manifest::Layout,
@@ -219,11 +219,8 @@ impl Pipeline {
         if entry.is_held() {
             return Ok(Err(SpareReason::Held));
         }
-        if let Err(err) = self.check_unlocked(manifest).await {
-            if err.kind() != ErrorKind::PermissionDenied {
-                return Err(err);
-            }
-            self.warn(Operation::Prune, warnings, err.to_string());
+        if let Some(lock) = self.active_lock(manifest).await? {
+            self.warn(Operation::Prune, warnings, locked(manifest, lock).to_string());
             return Ok(Err(SpareReason::Locked));
         }
         let replaces = |other: &Entry| {

@@ -110,7 +110,6 @@ impl State {
         }
         self.number(manifest.created_at.timestamp_millis());
         self.number(manifest.expires_at.map_or(i64::MIN, |at| at.timestamp_millis()));
-        self.number(manifest.lock.map_or(i64::MIN, |lock| lock.until.timestamp_millis()));
         self.part.extend(manifest.artifact.size.to_le_bytes());
         for annotation in &entry.annotations {
             self.number(annotation.at.timestamp_millis());
@@ -119,6 +118,11 @@ impl State {
                 self.text(evidence.level.name());
                 self.part.push(u8::from(evidence.passed()));
             }
+        }
+        if let Some(lock) = manifest.lock {
+            // Not as a note begins, and nothing where there is none: plans of before have the same fingerprint.
+            self.part.push(0xfe);
+            self.number(lock.until.timestamp_millis());
         }
         self.sum = self.sum.wrapping_add(xxh3_128(&self.part));
     }

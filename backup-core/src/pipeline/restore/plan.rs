@@ -128,6 +128,7 @@ impl Pipeline {
     /// Fails where the backup of the target is known to fail.
     async fn check_safety_backup(&self, restorer: &dyn Restorer) -> Result<()> {
         let check = async {
+            self.check_level()?;
             let source = self.within("probe", restorer.target_dumper()?.probe()).await?;
             self.check_space(&source, SpaceCheck::Refuse, &mut Vec::new()).await
         };
