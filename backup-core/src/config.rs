@@ -5,7 +5,7 @@
 //! ```
 //! use backup_core::Config;
 //!
-//! # #[cfg(all(feature = "zstd", feature = "webhook", feature = "mail"))] {
+//! # #[cfg(all(feature = "zstd", feature = "webhook", feature = "mail", feature = "age"))] {
 //! let config = Config::from_toml(r#"
 //! [defaults]                         # for all environments; what they say themselves comes first, as a whole
 //! compression = "zstd:3"             # zstd, gzip, with a level if wanted, or none
@@ -29,6 +29,10 @@
 //! kind = "local"
 //! path = "/mnt/elsewhere"
 //! stall_seconds = 120                # how long it may hold the others up
+//!
+//! [environments.production.encryption] # as a whole, by age; the keys of hosts that only back up are public ones
+//! recipients = ["age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa"]
+//! identities = [{ file = "/run/secrets/backup-identity" }] # where backups are opened: restored, or verified beyond digest
 //!
 //! [environments.production.source]   # or a URL, always without password
 //! engine = "postgresql"
@@ -87,6 +91,7 @@ use tokio::io::AsyncReadExt;
 
 mod database;
 mod document;
+mod encryption;
 mod environment;
 mod job;
 mod leaf;
@@ -101,6 +106,7 @@ mod table;
 mod url;
 
 pub use database::Database;
+pub use encryption::EncryptionSettings;
 pub use environment::Environment;
 pub use job::JobSettings;
 pub use notifier::{MailEncryption, MailSettings, NotifierSettings, NotifierWay};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ErrorKind, Result, SourceInfo, inventory::Inventory};
+use crate::{Error, ErrorKind, ObjectLock, Result, SourceInfo, inventory::Inventory};
 
 mod copies;
 mod frames;
@@ -96,6 +96,9 @@ pub struct Manifest {
     /// When retention may forget it, whatever the policy says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
+    /// Until when the store lets nobody delete artifact, companions and manifest, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<ObjectLock>,
     /// The host that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -146,6 +149,7 @@ impl Manifest {
             copies: Vec::new(),
             warnings: Vec::new(),
             expires_at: None,
+            lock: None,
             host: None,
             git_commit: None,
             library_version: env!("CARGO_PKG_VERSION").to_owned(),

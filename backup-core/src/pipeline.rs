@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     BackupRef, Catalog, Clock, Compressor, Dumper, Encryptor, Entry, Error, ErrorKind, Event, Filter, Level,
-    Observer, Operation, Rehearsal, Result, Retention, SourceInfo, Store, SystemClock,
+    LockMode, Observer, Operation, Rehearsal, Result, Retention, SourceInfo, Store, SystemClock,
     catalog::StoreCatalog,
     compress::{self, Identity},
     manifest::IdTemplate,
@@ -21,6 +21,8 @@ mod diff;
 mod drill;
 mod fresh;
 mod health;
+mod keys;
+mod lock;
 mod meter;
 mod orphans;
 mod prune;
@@ -35,12 +37,15 @@ pub use drill::{DrillReport, DrillRequest, Drilled};
 pub use fresh::FreshnessReport;
 #[cfg(feature = "schedule")]
 pub(crate) use fresh::newest_good;
+pub use keys::{KeyTest, KeyTestResult, KeysReport};
 pub use orphans::Orphans;
 pub use prune::{PruneInterrupted, PruneReport, Pruned, SpareReason, Spared};
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};
 pub use verify::VerifyReport;
 
 pub(crate) use claim::{ClaimRecord, ClaimState, MAX_CLAIM_BYTES, host_name};
+
+use lock::LockFor;
 
 /// How long nothing may move in any stage before an operation is given up.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -84,6 +89,7 @@ pub struct Pipeline {
     rehearsal: Option<Arc<Rehearsal>>,
     retention: Option<Arc<Retention>>,
     names: Option<Arc<IdTemplate>>,
+    lock: Option<LockFor>,
     observers: Vec<Arc<dyn Observer>>,
     copies: Arc<[CopyTo]>,
     clock: Arc<dyn Clock>,
@@ -116,6 +122,7 @@ impl Pipeline {
             rehearsal: None,
             retention: None,
             names: None,
+            lock: None,
             observers: Vec::new(),
             copies: Arc::default(),
             clock: Arc::new(SystemClock),
@@ -140,7 +147,15 @@ impl Pipeline {
         self
     }
 
-    /// Encrypts new backups, after compression, and opens those that it encrypted.
+    /// Encrypts new backups and their companions, after compression, and opens those that it can.
+    ///
+    /// With public keys alone a pipeline can back up, list, prune, and verify to [`Level::Digest`]; a deeper
+    /// [level](Self::with_level) of new backups is refused before the dump. [`test_keys`](Self::test_keys) tells whether the
+    /// keys that are here open what is stored.
+    ///
+    /// Manifests are not encrypted: they show names and sizes of databases and tables, numbers of rows, checksums, versions and
+    /// hosts, as the documentation of the format lists them, and no row. Nor does encryption say who wrote something: keep
+    /// strangers from writing to the store.
     #[must_use]
     pub fn with_encryptor(mut self, encryptor: impl Encryptor) -> Self {
         self.encryptor = Some(Arc::new(encryptor));
@@ -185,6 +200,21 @@ impl Pipeline {
     pub fn with_name_template(mut self, template: IdTemplate) -> Self {
         self.names = Some(Arc::new(template));
         self
+    }
+
+    /// Lets the store itself keep new backups for so many days from the start of their dumps, against whoever may write to it:
+    /// artifact, companions and manifest are locked, notes and claims are not.
+    ///
+    /// Until then retention keeps a backup, whatever its rules say, and [`delete`](Self::delete) refuses it. What a backup that
+    /// fails had stored by then cannot be removed before either: a [`sweep`](Self::sweep) does it afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) for a store that cannot; [`InvalidInput`](ErrorKind::InvalidInput) for no days at
+    /// all, or more than there is a date for.
+    pub fn with_object_lock(mut self, mode: LockMode, days: u32) -> Result<Self> {
+        self.lock = Some(LockFor::new(&*self.store, mode, days, self.clock.now())?);
+        Ok(self)
     }
 
     /// Tells `observer` too what happens; may be called again for more, who are told in turn.

@@ -51,7 +51,8 @@ const MAX_DELETED_PERCENT: u8 = 50;
 ///
 /// Whatever the rules say:
 ///
-/// - What is held or exempt by tag or label stays.
+/// - What is held or exempt by tag or label stays, and so does what its store keeps
+///   [locked](crate::Pipeline::with_object_lock), as long as the lock lasts.
 /// - *Good* are backups that are committed, proven, not dated in the future, not being deleted, and not
 ///   [empty](Doubt::Empty) while others are not. The others are *doubtful*: they take no place of a rule and push nothing
 ///   out. Those are judged beside the good ones: one stays as long as a good one in its place would, and until a newer

@@ -253,7 +253,7 @@ mod tests {
         let (sender, stream) = ByteStream::channel(2);
         sender.send(Bytes::from_static(b"x")).await.unwrap();
         sender.finish().await;
-        assert_eq!(stream.collect_bytes(10).await.unwrap(), b"x".as_ref());
+        assert_eq!(stream.collect_bytes(10).await.unwrap(), b"x".as_slice());
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod clock;
 pub mod compressor;
 pub mod dumper;
+pub mod encryptor;
 pub mod fake;
 pub mod fake_restorer;
 pub mod faults;

@@ -261,3 +261,58 @@ kind = \"none\"
         }
     }
 }
+
+#[tokio::test]
+#[cfg(feature = "age")]
+async fn backups_are_encrypted_for_the_recipients_and_opened_with_the_identities_that_are_named() {
+    const PUBLIC: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+    const IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+    let config = |encryption: &str| {
+        let text = format!(
+            "[environments.production]
+stores = [{{ kind = \"memory\" }}]
+source = {{ engine = \"fake\", database = \"shop\", password = {{ command = [\"printf\", \"rows\"] }} }}
+encryption = {{ {encryption} }}
+"
+        );
+        Config::from_toml(&text, "backups.toml").unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("identity");
+    let write = |text: &str| {
+        write_private(&file, text);
+        format!("recipients = [\"{PUBLIC}\"], identities = [{{ file = \"{}\" }}]", file.display())
+    };
+    let fakes = Fakes(MemoryStore::new());
+    let host = config(&format!("recipients = [\"{PUBLIC}\"]")).pipelines(&fakes).await.unwrap();
+    let made = host["production"].backup(BackupRequest::new()).await.unwrap();
+    assert_eq!(made.manifest.encryption.unwrap().recipients, [PUBLIC]);
+    host["production"].verify(&made.backup, Level::Decoded).await.unwrap_err();
+
+    let both = config(&write(&format!("# mine\n{IDENTITY}\n"))).pipelines(&fakes).await.unwrap();
+    let report = both["production"].verify(&made.backup, Level::Decoded).await.unwrap();
+    assert!(report.evidence.passed());
+
+    let err = config(&write(&format!("# mine\nzq{IDENTITY}\n"))).pipelines(&fakes).await.unwrap_err();
+    let shown = format!("{err} {err:?}");
+    assert!(shown.contains("production.encryption") && shown.contains("identity_line: 2"), "{shown}");
+    assert!(!shown.contains("zq") && !shown.contains("SECRET"), "{shown}");
+
+    let phrase = config("passphrase = { command = [\"printf\", \"correct horse\"] }");
+    let made =
+        phrase.pipelines(&fakes).await.unwrap()["production"].backup(BackupRequest::new()).await.unwrap();
+    assert_eq!(made.manifest.encryption.unwrap().recipients, ["scrypt"]);
+}
+
+/// A file that its owner alone can read.
+#[cfg(feature = "age")]
+fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+
+    // A test may block.
+    #[allow(clippy::disallowed_methods)]
+    {
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}

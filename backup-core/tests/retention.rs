@@ -7,8 +7,8 @@ use std::{
 };
 
 use backup_core::{
-    Annotation, BackupId, BackupRef, Entry, Evidence, Inventory, Kind, Level, Manifest, Note, Retention,
-    TableInventory, Verdict,
+    Annotation, BackupId, BackupRef, Entry, Evidence, Inventory, Kind, Level, LockMode, Manifest, Note,
+    ObjectLock, Retention, TableInventory, Verdict,
     manifest::Layout,
     retention::{Count, Period, Plan, Span},
     testkit::sample_manifest,
@@ -30,6 +30,7 @@ struct Case {
     is_marked: bool,
     has_tag: bool,
     expires: Option<i64>,
+    locked_until: Option<i64>,
 }
 
 impl Case {
@@ -44,6 +45,7 @@ impl Case {
             is_marked: false,
             has_tag: false,
             expires: None,
+            locked_until: None,
         }
     }
 
@@ -73,6 +75,8 @@ fn entry(case: &Case, number: usize, at: DateTime<Utc>) -> Entry {
     manifest.inventory =
         case.rows.map(|rows| Inventory::new(vec![TableInventory::new("public.orders", rows, rows)]));
     manifest.expires_at = case.expires.map(|hour| start() + TimeDelta::hours(hour));
+    manifest.lock =
+        case.locked_until.map(|hour| ObjectLock::new(LockMode::Compliance, start() + TimeDelta::hours(hour)));
     if case.has_tag {
         manifest.tags.insert("audit".to_owned(), "2026".to_owned());
     }
@@ -164,6 +168,7 @@ mod oracle {
         if case.is_held
             || (case.has_tag && policy.exempt_tags.contains("audit"))
             || case.time() > now
+            || case.locked_until.is_some_and(|hour| start() + TimeDelta::hours(hour) > now)
             || newer_good.iter().filter(deep).count() == 0
             || (backup.good && newer_good.len() < policy.minimum_good as usize)
         {
@@ -268,8 +273,10 @@ fn cases() -> impl Strategy<Value = Vec<Case>> {
     ];
     let rows = prop_oneof![6 => Just(Some(5)), 1 => Just(Some(0)), 1 => Just(None)];
     let flags = (0..16_u8, 0..16_u8, 0..16_u8, proptest::bool::weighted(0.8));
-    let case = (hour, kind, checks, rows, flags, proptest::option::weighted(0.15, 0..2600_i64)).prop_map(
-        |(hour, kind, checks, rows, (held, marked, tag, shop), expires)| Case {
+    let time = || proptest::option::weighted(0.15, 0..2600_i64);
+    let times = (time(), time());
+    let case = (hour, kind, checks, rows, flags, times).prop_map(
+        |(hour, kind, checks, rows, (held, marked, tag, shop), (expires, locked_until))| Case {
             database: if shop { "shop" } else { "crm" },
             hour,
             kind,
@@ -279,6 +286,7 @@ fn cases() -> impl Strategy<Value = Vec<Case>> {
             is_marked: marked == 0,
             has_tag: tag == 0,
             expires,
+            locked_until,
         },
     );
     proptest::collection::vec(case, 0..11)

@@ -72,10 +72,11 @@ impl Catalog for StoreCatalog {
         }
         // A store that does not hold the whole backup must not look as if it did.
         let incomplete = manifest.copies.iter().filter(|copy| copy.error.is_some());
-        let options = PutOptions::default()
+        let mut options = PutOptions::default()
             .with_digest(Digest::sha256(&json))
             .with_size_hint(json.len() as u64)
             .with_excluded(incomplete.map(|copy| copy.location.clone()).collect());
+        options.lock = manifest.lock;
         match self.store.put(&layout.manifest()?, Bytes::from(json).into(), options).await {
             Ok(stored) => Ok(stored.copies),
             Err(err) if err.kind() == ErrorKind::AlreadyExists => Err(exists(manifest).with_source(err)),

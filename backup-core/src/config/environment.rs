@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Database, JobSettings, NotifierSettings, Place, RehearsalSettings, StoreSettings, Value,
-    document::Document, store::Copies, table::Table,
+    Database, EncryptionSettings, JobSettings, NotifierSettings, Place, RehearsalSettings, StoreSettings,
+    Value, document::Document, store::Copies, table::Table,
 };
 use crate::{
     ErrorKind, Level, Retention, compress, health::HealthPolicy, notify::AlertPolicy, store::CopyPolicy,
@@ -24,6 +24,8 @@ pub struct Environment {
     pub copies: CopyPolicy,
     /// How they are compressed, as [`compress::parse`](crate::compress::parse) reads it; as the pipeline does unless said.
     pub compression: Option<String>,
+    /// Whom they are encrypted for; not at all unless said.
+    pub encryption: Option<EncryptionSettings>,
     /// How deep a backup is checked before it exists.
     pub level: Option<Level>,
     /// By which rules backups are kept.
@@ -50,6 +52,7 @@ pub(super) struct Settings {
     stores: Option<Vec<StoreSettings>>,
     copies: Option<Copies>,
     compression: Option<String>,
+    encryption: Option<EncryptionSettings>,
     level: Option<Level>,
     retention: Option<Retention>,
     schedules: Option<BTreeMap<String, JobSettings>>,
@@ -66,15 +69,13 @@ impl Settings {
         let stores = table.take("stores");
         let has_stores = stores.is_some();
         let copies = table.take("copies").and_then(Copies::read);
-        if let Some(encryption) = table.take("encryption") {
-            refuse_encryption(encryption);
-        }
         Self {
             stores: stores.and_then(StoreSettings::read_all),
             copies,
             compression: table
                 .take("compression")
                 .and_then(|value| value.parsed(|text| compress::parse(text).map(|_| text.to_owned()))),
+            encryption: table.take("encryption").and_then(EncryptionSettings::read),
             level: table.take("level").and_then(Value::level),
             retention: table.take("retention").and_then(retention),
             schedules: table.take("schedules").and_then(|value| named(value, JobSettings::read)),
@@ -94,6 +95,7 @@ impl Settings {
             stores: self.stores.or_else(|| defaults.stores.clone()),
             copies: self.copies.or_else(|| defaults.copies.clone()),
             compression: self.compression.or_else(|| defaults.compression.clone()),
+            encryption: self.encryption.or_else(|| defaults.encryption.clone()),
             level: self.level.or(defaults.level),
             retention: self.retention.or_else(|| defaults.retention.clone()),
             schedules: self.schedules.or_else(|| defaults.schedules.clone()),
@@ -133,6 +135,7 @@ impl Environment {
             stores: settings.stores?,
             copies: settings.copies.as_ref().map_or(CopyPolicy::All, |copies| copies.policy),
             compression: settings.compression,
+            encryption: settings.encryption,
             level: settings.level,
             retention: settings.retention,
             schedules: settings.schedules.unwrap_or_default(),
@@ -149,14 +152,18 @@ impl Environment {
 
     /// Refuses levels that nothing here can reach.
     fn check(&self, document: &Document<'_>) {
-        if self.rehearsal.is_some() {
-            return;
-        }
+        let opens = self.encryption.as_ref().is_none_or(EncryptionSettings::opens);
         let of_jobs = self.schedules.values().map(|job| (&job.place, job.verify));
         for (place, level) in of_jobs.chain([(&self.place, self.level)]) {
-            if level.is_some_and(Level::is_rehearsed) {
+            if self.rehearsal.is_none() && level.is_some_and(Level::is_rehearsed) {
                 let allowed = "add an empty table for a private server: rehearsal = {}";
                 let message = "the level restores backups, and no rehearsal is named";
+                document.add(place.clone(), ErrorKind::InvalidInput, message, allowed);
+            }
+            if !opens && level.is_some_and(|level| level > Level::Digest) {
+                let allowed =
+                    "add identities = [{ file = \"/path\" }] to encryption, or check no deeper than digest";
+                let message = "the level opens encrypted backups, and no identity is named";
                 document.add(place.clone(), ErrorKind::InvalidInput, message, allowed);
             }
         }
@@ -184,18 +191,4 @@ fn retention(value: Value<'_, '_>) -> Option<Retention> {
     let policy: Retention = value.deserialized()?;
     policy.check().map_err(|err| document.add_error(place, &err)).ok()?;
     Some(policy)
-}
-
-/// Understands what is said of encryption, and refuses it.
-fn refuse_encryption(value: Value<'_, '_>) {
-    let Some(mut table) = value.table() else { return };
-    match table.required("recipients", "leave encryption out: it is not supported yet") {
-        Some(recipients) => recipients.refuse::<()>(
-            ErrorKind::Unsupported,
-            "encryption is not supported yet",
-            "leave it out, and keep the store where only those can read it who may read the database",
-        ),
-        None => None,
-    };
-    table.finish();
 }

@@ -71,7 +71,7 @@ impl Config {
 }
 
 impl Environment {
-    /// The pipeline, with source, stores, compression, level, retention and rehearsal as the settings say.
+    /// The pipeline, with source, stores, compression, encryption, level, retention and rehearsal as the settings say.
     ///
     /// Schedules, health, notifiers and targets are no part of a pipeline: see [`jobs`](Self::jobs),
     /// [`Pipeline::health`], [`alerter`](Self::alerter) and [`restorer`](Self::restorer).
@@ -104,6 +104,10 @@ impl Environment {
         pipeline = pipeline.with_environment(&self.name);
         if let Some(compression) = &self.compression {
             pipeline = pipeline.with_compressor(compress::parse(compression)?);
+        }
+        #[cfg(feature = "age")]
+        if let Some(encryption) = &self.encryption {
+            pipeline = pipeline.with_encryptor(encryption.age().await?);
         }
         if let Some(level) = self.level {
             pipeline = pipeline.with_level(level);

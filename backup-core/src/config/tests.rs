@@ -23,6 +23,10 @@ alerts = { repeat_after_minutes = 10 }
 retention = { time_zone = "Europe/Berlin", keep_daily = 7, keep_within = "2d", kinds = { manual = "forever", daily = 7 } }
 health = { warning_age_minutes = 1560, today_by = "06:00:00", series = [{ environment = "production", database = "shop" }] }
 
+[environments.production.encryption]
+recipients = ["age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa"]
+identities = [{ file = "/run/secrets/identity" }, { env = "IDENTITY" }]
+
 [environments.production.source]
 engine = "postgresql"
 host = "db.shop.example"
@@ -83,7 +87,7 @@ fn shown(err: &Error) -> String {
 }
 
 #[test]
-#[cfg(all(feature = "webhook", feature = "mail", feature = "zstd"))]
+#[cfg(all(feature = "webhook", feature = "mail", feature = "zstd", feature = "age"))]
 fn a_whole_file_is_read_with_its_defaults() {
     let config = Config::from_toml(WHOLE, "backups.toml").unwrap();
     let staging = config.environment("staging").unwrap();
@@ -96,6 +100,9 @@ fn a_whole_file_is_read_with_its_defaults() {
     let production = config.environment("production").unwrap();
     assert_eq!(production.compression.as_deref(), Some("zstd:1"));
     assert_eq!(production.alerts.escalate_after_minutes, Some(90));
+    let encryption = production.encryption.as_ref().unwrap();
+    assert_eq!((encryption.recipients.len(), encryption.identities.len()), (1, 2));
+    assert!(encryption.passphrase.is_none() && staging.encryption.is_none());
     let source = &production.source;
     assert_eq!(
         (source.host.as_deref(), source.port, source.url.as_deref()),
@@ -112,7 +119,7 @@ fn a_whole_file_is_read_with_its_defaults() {
     assert_eq!(production.targets["rehearsal"].engine, "postgresql");
     assert_eq!(production.health.as_ref().unwrap().series.len(), 1);
     let place = &production.source.place;
-    assert_eq!((place.line, place.key.as_str()), (17, "environments.production.source"));
+    assert_eq!((place.line, place.key.as_str()), (21, "environments.production.source"));
     assert_eq!(
         config.environment("prod").unwrap_err().suggestions(),
         ["known environments: production, staging"]

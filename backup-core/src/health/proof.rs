@@ -13,6 +13,7 @@ pub(super) fn checks(backups: &Backups<'_>, policy: &HealthPolicy) -> Vec<Check>
     let mut checks: Vec<_> =
         policy.proven_within_days.iter().map(|(level, days)| proven(backups, *level, *days)).collect();
     checks.push(holds(backups, policy));
+    checks.extend(locks(backups));
     if let Some(target) = policy.target {
         let recovery = Recovery::of(backups.good.iter().copied(), policy.good_level, backups.now);
         checks.extend([loss(backups, &recovery, target), outage(backups, &recovery, target)]);
@@ -57,6 +58,19 @@ fn holds(backups: &Backups<'_>, policy: &HealthPolicy) -> Check {
         .check(NAME, CheckStatus::Info, message)
         .with_list("backup", old.iter().map(|entry| entry.manifest.backup_ref()))
         .with_action("release those that nobody needs any more")
+}
+
+/// Where some are locked: how many, and until when; each costs space until then, whatever retention says.
+fn locks(backups: &Backups<'_>) -> Option<Check> {
+    let locks = backups.all.iter().filter_map(|entry| entry.manifest.lock);
+    let active: Vec<_> = locks.filter(|lock| lock.is_active(backups.now)).map(|lock| lock.until).collect();
+    let last = active.iter().max()?;
+    let message = format!(
+        "{} locked by the store, the last until {}",
+        count(active.len(), "backup"),
+        last.format("%Y-%m-%d %H:%M UTC")
+    );
+    Some(backups.check("locks", CheckStatus::Ok, message))
 }
 
 fn held_at(entry: &Entry) -> Option<DateTime<Utc>> {

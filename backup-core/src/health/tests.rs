@@ -363,6 +363,21 @@ fn old_holds_are_good_to_know() {
 }
 
 #[test]
+fn locked_backups_are_told_as_long_as_they_are_locked() {
+    let locked = |until: TimeDelta| {
+        let mut facts = facts(sound());
+        facts.entries[5].manifest.lock =
+            Some(crate::ObjectLock::new(crate::LockMode::Compliance, now() + until));
+        looked_at(&facts, &HealthPolicy::new())
+    };
+    let report = locked(TimeDelta::days(3));
+    let check = found(&report, "locks");
+    assert_eq!(check.status, CheckStatus::Ok);
+    assert!(check.message.starts_with("1 backup locked by the store, the last until "), "{}", check.message);
+    assert!(locked(TimeDelta::days(-3)).checks.iter().all(|check| check.name != "locks"));
+}
+
+#[test]
 fn loss_and_outage_are_measured_against_the_target() {
     let report = |target, restore_ms| {
         let mut facts = facts(sound());

@@ -28,7 +28,7 @@ pub struct FrameIndex {
 pub struct Frame {
     /// In bytes of the plain dump.
     pub plain: u64,
-    /// In bytes of the artifact.
+    /// In bytes of the artifact, or where that is encrypted, of what is encrypted in it.
     pub stored: u64,
 }
 

@@ -89,6 +89,17 @@ fn the_format_is_frozen() {
 }
 
 #[test]
+fn a_lock_says_against_whom_and_until_when() {
+    let mut manifest = full();
+    manifest.lock = Some(ObjectLock::new(crate::LockMode::Compliance, time("2026-12-20T02:00:00Z")));
+    let json = manifest.to_json().unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(value["lock"], json!({"mode": "compliance", "until": "2026-12-20T02:00:00Z"}));
+    assert_eq!(Manifest::from_json(&json).unwrap(), manifest);
+    assert_eq!(full().lock, None);
+}
+
+#[test]
 fn what_a_minimal_manifest_leaves_out_is_absent() {
     let manifest = Manifest::from_json(MINIMAL.as_bytes()).unwrap();
     assert_eq!((manifest.kind, manifest.artifact.size), (Kind::Manual, 8192));

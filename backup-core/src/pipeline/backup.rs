@@ -6,7 +6,7 @@ use serde::Serialize;
 use self::commit::Committed;
 use super::{Pipeline, PruneReport, claim::host_name, meter::Meter};
 use crate::{
-    BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, Result,
+    BackupRef, Dumper, Error, ErrorKind, Event, Evidence, Manifest, Operation, PutOptions, Result,
     manifest::{CopyRecord, Named},
 };
 
@@ -84,12 +84,14 @@ impl Pipeline {
     ) -> Result<BackupReport> {
         let started = tokio::time::Instant::now();
         request.validate(&self.environment)?;
+        self.check_level()?;
         let mut warnings = Vec::new();
         let source = self.within("probe", dumper.probe()).await?;
         let estimate = self.check_space(&source, request.space_check, &mut warnings).await?;
 
         let info = dumper.info();
         let created_at = self.clock.now().trunc_subsecs(3);
+        let lock = self.lock.map(|lock| lock.counted_from(created_at)).transpose()?;
         let extensions = self.extensions(&info.extension);
         let named = Named {
             environment: &self.environment,
@@ -105,7 +107,8 @@ impl Pipeline {
         self.emit(&Event::Started { operation: Operation::Backup, backup: &backup });
 
         let meter = Meter { estimate: source.size_bytes, ..Meter::default() };
-        let stored = self.store_dump(dumper, &info, &mut claim, &meter, estimate);
+        let options = PutOptions { size_hint: estimate, lock, ..PutOptions::default() };
+        let stored = self.store_dump(dumper, &info, &mut claim, &meter, options);
         let (mut manifest, mut warned) = match self.watch(Operation::Backup, &backup, &meter, stored).await {
             Ok(stored) => stored,
             Err(err) => return Err(self.abort(claim, err).await),
@@ -117,6 +120,7 @@ impl Pipeline {
         manifest.reason = request.reason;
         manifest.tags = request.tags;
         manifest.expires_at = request.expires_at;
+        manifest.lock = lock;
         manifest.git_commit = request.git_commit;
         manifest.host = host_name();
         manifest.warnings.clone_from(&warnings);

@@ -177,7 +177,7 @@ impl Pipeline {
     /// process or a power cut; choose a grace longer than the longest backup, a day for example.
     ///
     /// Touches only the store's own unfinished uploads, and objects of ids that a claim of ours names and that
-    /// have no manifest in the store.
+    /// have no manifest in the store. What the store keeps [locked](Self::with_object_lock) stays until a sweep after that.
     ///
     /// # Cancel safety
     ///
@@ -200,14 +200,27 @@ impl Pipeline {
         for claim in old {
             let Some(stem) = claim.key.as_str().strip_suffix(Layout::CLAIM) else { continue };
             // A live backup renews its claim between upload and commit, so that an old claim has no live writer.
+            let mut locked_until = None;
             if !self.is_catalogued(stem).await? {
                 for object in objects_with_stem(&*self.store, stem).await? {
-                    if object.key != claim.key {
-                        self.store.delete(&object.key).await?;
-                        report.removed += 1;
-                        report.freed_bytes += object.size;
+                    if object.key == claim.key {
+                        continue;
                     }
+                    if let Some(lock) =
+                        self.stored_lock(&object.key).await?.filter(|lock| lock.is_active(now))
+                    {
+                        locked_until = locked_until.max(Some(lock.until));
+                        continue;
+                    }
+                    self.store.delete(&object.key).await?;
+                    report.removed += 1;
+                    report.freed_bytes += object.size;
                 }
+            }
+            if locked_until.is_some() {
+                // The claim leads the next sweep there.
+                report.keep(locked_until);
+                continue;
             }
             self.store.delete(&claim.key).await?;
             report.removed += 1;

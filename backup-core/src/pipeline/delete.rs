@@ -38,7 +38,7 @@ impl Pipeline {
     /// # Errors
     ///
     /// [`NotConfirmed`](ErrorKind::NotConfirmed); [`PermissionDenied`](ErrorKind::PermissionDenied) for a
-    /// backup that is held.
+    /// backup that is held, or that its store keeps [locked](Self::with_object_lock).
     ///
     /// # Cancel safety
     ///
@@ -59,6 +59,7 @@ impl Pipeline {
                 .with_context("backup", backup)
                 .with_suggestion("release it first"));
         }
+        self.check_unlocked(&entry.manifest).await?;
         confirmation
             .check("the backup would be deleted", "make sure that it is the right one, then confirm")?;
         self.remove(Operation::Delete, &entry, "deleted on request", &mut Vec::new()).await

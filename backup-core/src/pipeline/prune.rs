@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 
-use super::{Confirmation, Listing, Pipeline, claim::ClaimState};
+use super::{Confirmation, Listing, Pipeline, claim::ClaimState, lock::locked};
 use crate::{
     BackupId, BackupRef, Entry, Error, ErrorKind, Filter, Operation, Result, Retention,
     manifest::Layout,
@@ -176,7 +176,7 @@ impl Pipeline {
         let Decision::Delete { reason, successor } = &planned.decision else { return Ok(()) };
         // A hold may be in a store that the catalog would do without.
         self.reach_all(&planned.backup).await?;
-        let entry = match self.still_to_go(planned, successor, made_at).await? {
+        let entry = match self.still_to_go(planned, successor, made_at, &mut report.warnings).await? {
             Ok(entry) => entry,
             Err(reason) => {
                 report.spared.push(Spared { backup: planned.backup.clone(), reason });
@@ -212,6 +212,7 @@ impl Pipeline {
         planned: &Planned,
         successor: &BackupId,
         made_at: DateTime<Utc>,
+        warnings: &mut Vec<String>,
     ) -> Result<Result<Entry, SpareReason>> {
         let entry = match self.catalog.get(&planned.backup).await {
             Ok(entry) => entry,
@@ -224,6 +225,10 @@ impl Pipeline {
         }
         if entry.is_held() {
             return Ok(Err(SpareReason::Held));
+        }
+        if let Some(lock) = self.active_lock(manifest).await? {
+            self.warn(Operation::Prune, warnings, locked(manifest, lock).to_string());
+            return Ok(Err(SpareReason::Locked));
         }
         let replaces = |other: &Entry| {
             let deep = entry.proven().map(|evidence| evidence.level);

@@ -46,8 +46,9 @@ impl Pipeline {
         let mut found = Found::default();
         found.rehearsed.own_server = place.own_server;
         found.rehearsed.server_version = place.server_version;
-        if !place.own_server {
-            // Before a server that others use too sees a byte that nobody wrote.
+        if !place.own_server || manifest.encryption.is_some() {
+            // Before a server that others use too sees a byte that nobody wrote; and that the bytes open does not say that they
+            // are this backup's.
             drain(stored::open_stored(&*self.store, &manifest.artifact, meter.stored.clone()).await?).await?;
         }
         let looked = self.restore_and_look(manifest, level, rehearsal, &*scratch, meter, &mut found).await;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BackupRequest, Confirmation, Pipeline,
+    keys::sealed_for,
     meter::Meter,
     verify::{DIFFERENCES, listed},
 };
@@ -133,6 +134,7 @@ impl Pipeline {
             if plan.safety_backup { Some(self.back_up_target(backup, restorer).await?) } else { None };
 
         let restored = self.restore_and_compare(manifest, restorer, &request, &plan).await;
+        let restored = restored.map_err(|err| sealed_for(err, manifest));
         let (outcome, rows_compared) = restored.map_err(|err| match &safety_backup {
             Some(safety) => with_way_back(err, safety),
             None => err,

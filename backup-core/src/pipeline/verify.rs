@@ -1,10 +1,11 @@
 use futures::StreamExt;
 use serde::Serialize;
 
-use super::{Pipeline, meter::Meter, rehearse::Found};
+use super::{Pipeline, keys::sealed_for, meter::Meter, rehearse::Found};
 use crate::{
     Annotation, BackupRef, ByteStream, Error, ErrorKind, Event, Evidence, Inventory, Level, Manifest, Note,
     Operation, Result, Verdict,
+    encrypt::NoIdentity,
     inventory::Inspector,
     manifest::{Artifact, Plain},
     verify::stored::{self, Codec},
@@ -112,7 +113,7 @@ impl Pipeline {
         {
             Ok(found) => found,
             Err(err) if is_finding(&err) => Found { findings: findings_of(&err), ..Found::default() },
-            Err(err) => return Err(err),
+            Err(err) => return Err(sealed_for(err, manifest)),
         };
         Ok(Evidence {
             level,
@@ -169,7 +170,16 @@ impl Pipeline {
                 let (body, inventory) =
                     stored::open_plain(&*self.store, artifact, plain, &codec, inspector, read, decoded)
                         .await?;
-                drain(body).await?;
+                match drain(body).await {
+                    Ok(()) => {}
+                    // Damage can look as if it had been sealed for somebody else.
+                    Err(err) if NoIdentity::is_cause_of(&err) => {
+                        drain(stored::open_stored(&*self.store, artifact, meter.stored.clone()).await?)
+                            .await?;
+                        return Err(err);
+                    }
+                    Err(err) => return Err(err),
+                }
                 return Ok(inventory.take().flatten());
             }
         }
@@ -187,6 +197,7 @@ impl Pipeline {
                     "the backup is encrypted, and nothing here can open it",
                 )
                 .with_context("scheme", &used.scheme)
+                .with_context("recipients", used.recipients.join(", "))
                 .with_suggestion("give the pipeline the encryptor with the key that opens it"));
             }
         };

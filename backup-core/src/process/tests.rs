@@ -281,7 +281,7 @@ async fn a_program_that_cannot_be_started_is_named() {
 #[tokio::test]
 async fn output_returns_both_streams_of_a_success() {
     let output = sh("echo out; echo warning >&2").output(100).await.unwrap();
-    assert_eq!((output.stdout.as_ref(), output.stderr.as_str()), (b"out\n".as_ref(), "warning"));
+    assert_eq!((output.stdout.as_ref(), output.stderr.as_str()), (b"out\n".as_slice(), "warning"));
 }
 
 #[tokio::test]
@@ -350,7 +350,7 @@ fn broken_body() -> ByteStream {
 #[tokio::test]
 async fn a_body_is_fed_whole() {
     let output = sh("wc -c; echo noted >&2").feed(large_body(20_000_000), 100).await.unwrap();
-    assert_eq!((output.stdout.as_ref(), output.stderr.as_str()), (b"20000000\n".as_ref(), "noted"));
+    assert_eq!((output.stdout.as_ref(), output.stderr.as_str()), (b"20000000\n".as_slice(), "noted"));
     assert_eq!(sh("wc -c").feed(ByteStream::empty(), 100).await.unwrap().stdout, "0\n");
 }
 
@@ -437,7 +437,7 @@ async fn a_fed_tool_that_does_nothing_meets_the_idle_limit() {
 
 #[tokio::test]
 async fn the_time_of_a_slow_body_is_not_the_tools() {
-    let body = stream::iter([b"a".as_ref(), b"b"]).then(|part| async move {
+    let body = stream::iter([b"a".as_slice(), b"b"]).then(|part| async move {
         tokio::time::sleep(Duration::from_millis(1500)).await;
         Ok(Bytes::from_static(part))
     });
@@ -463,7 +463,7 @@ async fn a_wait_that_is_dropped_at_any_point_loses_nothing() {
                 None => tokio::task::yield_now().await,
             }
         };
-        assert_eq!(stdout, b"x\n".as_ref());
+        assert_eq!(stdout, b"x\n".as_slice());
         assert_eq!(ended.as_ref().map_or("", |err| context(err, "status")), status, "{ended:?}");
         assert_eq!(
             ended.as_ref().map_or("", |err| context(err, "stderr")),

@@ -20,6 +20,8 @@ pub(super) struct Facts<'a> {
     pub(super) proven: Option<Level>,
     pub(super) doubt: Option<Doubt>,
     pub(super) is_held: bool,
+    /// Until when its store keeps it, where that is not over.
+    pub(super) locked_until: Option<DateTime<Utc>>,
     pub(super) is_future: bool,
     /// Its inventory has no rows.
     pub(super) is_empty: bool,
@@ -57,6 +59,7 @@ impl<'a> Facts<'a> {
             proven,
             doubt,
             is_held: entry.is_held(),
+            locked_until: manifest.lock.filter(|lock| lock.is_active(now)).map(|lock| lock.until),
             is_future,
             is_empty: tables.is_some_and(|tables| tables.iter().all(|table| table.rows == 0)),
             exempt: policy.exempted_by(manifest).map(|_| manifest),
@@ -138,6 +141,11 @@ impl State {
                 self.text(evidence.level.name());
                 self.part.push(u8::from(evidence.passed()));
             }
+        }
+        if let Some(lock) = manifest.lock {
+            // Not as a note begins, and nothing where there is none: plans of before have the same fingerprint.
+            self.part.push(0xfe);
+            self.number(lock.until.timestamp_millis());
         }
         self.sum = self.sum.wrapping_add(xxh3_128(&self.part));
     }

@@ -101,6 +101,11 @@ pub enum Decision {
 pub enum KeepReason {
     /// It is held.
     Held,
+    /// Its store lets nobody delete it.
+    Locked {
+        /// Until when.
+        until: DateTime<Utc>,
+    },
     /// It has an exempt tag or label.
     Exempt {
         /// Which: `tag audit`, `label v1`.

@@ -28,6 +28,7 @@ pub(super) fn judge(
         if facts.is_held {
             reasons.push(KeepReason::Held);
         }
+        reasons.extend(facts.locked_until.map(|until| KeepReason::Locked { until }));
         let exempted_by = facts.exempt.and_then(|manifest| policy.exempted_by(manifest));
         reasons.extend(exempted_by.map(|by| KeepReason::Exempt { by }));
         if facts.is_future {

@@ -98,6 +98,7 @@ impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Held => f.write_str("held"),
+            Self::Locked { until } => write!(f, "locked until {}", until.format("%Y-%m-%d %H:%M UTC")),
             Self::Exempt { by } => write!(f, "exempt by {}", by.escape_debug()),
             Self::Future => f.write_str("dated in the future"),
             Self::Newest => f.write_str("the newest good one"),

@@ -22,6 +22,12 @@ impl ObjectLock {
         Self { mode, until }
     }
 
+    /// Whether it is not over yet.
+    #[must_use]
+    pub fn is_active(&self, now: DateTime<Utc>) -> bool {
+        self.until > now
+    }
+
     /// The error for an attempt to delete or replace the object before its time.
     #[must_use]
     pub fn refusal(&self, key: &Key) -> Error {

@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream::BoxStream};
 
 use super::{
-    GetOptions, GetResult, ObjectMeta, PutMode, PutOptions, Space, Store, StoreCapabilities, SweepReport,
+    GetOptions, GetResult, ObjectLock, ObjectMeta, PutMode, PutOptions, Space, Store, StoreCapabilities,
+    SweepReport,
 };
 use crate::{
     ByteStream, Error, ErrorKind, Key, Prefix, Result,
@@ -18,13 +19,25 @@ use crate::{
 };
 
 /// Keeps objects in memory, for tests and for trying things out; clones share them.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryStore(Arc<Mutex<BTreeMap<Key, Object>>>);
+///
+/// It keeps locked objects too, as long as it is not told another time.
+#[derive(Debug, Clone)]
+pub struct MemoryStore {
+    objects: Arc<Mutex<BTreeMap<Key, Object>>>,
+    clock: Arc<dyn Clock>,
+}
 
 #[derive(Clone)]
 struct Object {
     bytes: Bytes,
     stored_at: DateTime<Utc>,
+    lock: Option<ObjectLock>,
+}
+
+impl Object {
+    fn meta(&self, key: &Key) -> ObjectMeta {
+        ObjectMeta::new(key.clone(), self.bytes.len() as u64, self.stored_at)
+    }
 }
 
 impl std::fmt::Debug for Object {
@@ -40,13 +53,34 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// Takes the time from elsewhere than the operating system: when objects were stored, and when locks end.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Fails where an object is locked now.
+    fn check_lock(&self, key: &Key, object: &Object) -> Result<()> {
+        match object.lock.filter(|lock| lock.is_active(self.clock.now())) {
+            Some(lock) => Err(lock.refusal(key)),
+            None => Ok(()),
+        }
+    }
+
     fn objects(&self) -> MutexGuard<'_, BTreeMap<Key, Object>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn object(&self, key: &Key) -> Result<Object> {
         let missing = || Error::new(ErrorKind::NotFound, "no such object").with_context("key", key);
         self.objects().get(key).cloned().ok_or_else(missing)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { objects: Arc::default(), clock: Arc::new(SystemClock) }
     }
 }
 
@@ -57,7 +91,7 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> StoreCapabilities {
-        StoreCapabilities::default().with_atomic_create()
+        StoreCapabilities::default().with_atomic_create().with_object_lock()
     }
 
     async fn put(&self, key: &Key, mut body: ByteStream, options: PutOptions) -> Result<ObjectMeta> {
@@ -69,15 +103,17 @@ impl Store for MemoryStore {
             bytes.extend_from_slice(&chunk);
         }
         digest.finish(key)?;
-        let stored_at = SystemClock.now();
-        let meta = ObjectMeta::new(key.clone(), bytes.len() as u64, stored_at);
+        let object = Object { bytes: bytes.into(), stored_at: self.clock.now(), lock: options.lock };
+        let meta = object.meta(key).with_lock(object.lock);
         let mut objects = self.objects();
-        if options.mode == PutMode::Create && objects.contains_key(key) {
-            return Err(
-                Error::new(ErrorKind::AlreadyExists, "the object exists already").with_context("key", key)
-            );
+        if let Some(existing) = objects.get(key) {
+            if options.mode == PutMode::Create {
+                return Err(Error::new(ErrorKind::AlreadyExists, "the object exists already")
+                    .with_context("key", key));
+            }
+            self.check_lock(key, existing)?;
         }
-        objects.insert(key.clone(), Object { bytes: bytes.into(), stored_at });
+        objects.insert(key.clone(), object);
         Ok(meta)
     }
 
@@ -87,16 +123,20 @@ impl Store for MemoryStore {
         let range = options.resolve(key, size)?;
         let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
         let body = object.bytes.slice(index(range.start)..index(range.end));
-        Ok(GetResult::new(ObjectMeta::new(key.clone(), size, object.stored_at), range, body.into()))
+        Ok(GetResult::new(object.meta(key), range, body.into()))
     }
 
     async fn head(&self, key: &Key) -> Result<ObjectMeta> {
         let object = self.object(key)?;
-        Ok(ObjectMeta::new(key.clone(), object.bytes.len() as u64, object.stored_at))
+        Ok(object.meta(key).with_lock(object.lock))
     }
 
     async fn delete(&self, key: &Key) -> Result<()> {
-        self.objects().remove(key);
+        let mut objects = self.objects();
+        if let Some(object) = objects.get(key) {
+            self.check_lock(key, object)?;
+        }
+        objects.remove(key);
         Ok(())
     }
 
@@ -105,9 +145,7 @@ impl Store for MemoryStore {
             .objects()
             .iter()
             .filter(|(key, _)| prefix.contains(key))
-            .map(|(key, object)| {
-                Ok(ObjectMeta::new(key.clone(), object.bytes.len() as u64, object.stored_at))
-            })
+            .map(|(key, object)| Ok(object.meta(key)))
             .collect();
         futures::stream::iter(found).boxed()
     }

@@ -76,7 +76,11 @@ pub fn decode(compressor: &dyn Compressor, encoded: &[u8], cut: impl FnMut() -> 
     run(compressor.decoder()?, encoded, cut)
 }
 
-fn run(mut transform: Box<dyn Transform>, input: &[u8], mut cut: impl FnMut() -> usize) -> Result<Vec<u8>> {
+pub(super) fn run(
+    mut transform: Box<dyn Transform>,
+    input: &[u8],
+    mut cut: impl FnMut() -> usize,
+) -> Result<Vec<u8>> {
     let mut output = BytesMut::new();
     let mut rest = Bytes::copy_from_slice(input);
     while !rest.is_empty() {
@@ -88,7 +92,7 @@ fn run(mut transform: Box<dyn Transform>, input: &[u8], mut cut: impl FnMut() ->
 }
 
 /// Chunks as large as a pipeline makes them.
-fn usual() -> usize {
+pub(super) fn usual() -> usize {
     256 * 1024
 }
 
@@ -171,6 +175,14 @@ pub fn empty_input_round_trips(compressor: &dyn Compressor) {
 
 /// Neither direction hands over more than 1 MiB at once, however much one chunk of input becomes.
 pub fn pieces_stay_small(compressor: &dyn Compressor) {
+    for plain in [vec![0; 16 << 20], sample(4 << 20, 4)] {
+        let encoded = run_in_small_pieces(compressor.encoder().unwrap(), &plain);
+        assert!(run_in_small_pieces(compressor.decoder().unwrap(), &encoded) == plain);
+    }
+}
+
+/// Runs over large chunks, and looks at the size of what comes.
+pub(super) fn run_in_small_pieces(mut transform: Box<dyn Transform>, input: &[u8]) -> BytesMut {
     struct Largest(usize, BytesMut);
     impl Output for Largest {
         fn put(&mut self, chunk: Bytes) -> Result<()> {
@@ -182,20 +194,14 @@ pub fn pieces_stay_small(compressor: &dyn Compressor) {
             Ok(())
         }
     }
-    let run = |mut transform: Box<dyn Transform>, input: &[u8]| {
-        let mut output = Largest(0, BytesMut::new());
-        for chunk in input.chunks(1 << 20) {
-            transform.update(Bytes::copy_from_slice(chunk), &mut output).unwrap();
-        }
-        transform.finish(&mut output).unwrap();
-        // A piece of 1 MiB of plain bytes may have a frame around it.
-        assert!(output.0 <= (1 << 20) + 1024, "a piece of {} bytes", output.0);
-        output.1
-    };
-    for plain in [vec![0; 16 << 20], sample(4 << 20, 4)] {
-        let encoded = run(compressor.encoder().unwrap(), &plain);
-        assert!(run(compressor.decoder().unwrap(), &encoded) == plain);
+    let mut output = Largest(0, BytesMut::new());
+    for chunk in input.chunks(1 << 20) {
+        transform.update(Bytes::copy_from_slice(chunk), &mut output).unwrap();
     }
+    transform.finish(&mut output).unwrap();
+    // A piece of 1 MiB of plain bytes may have a frame around it.
+    assert!(output.0 <= (1 << 20) + 1024, "a piece of {} bytes", output.0);
+    output.1
 }
 
 /// Two encoders of one compressor run side by side without touching each other.
@@ -293,13 +299,17 @@ pub fn a_failed_body_gets_no_trailer(compressor: &dyn Compressor) {
     assert_corrupt(decode(compressor, &encoded, usual), "a failed body");
 }
 
-/// Encodes, in [`Stages`], a body that fails after 3 MB.
 fn encode_failing(compressor: &dyn Compressor) -> (Vec<u8>, Error) {
+    run_failing(compressor.encoder().unwrap())
+}
+
+/// Runs, in [`Stages`], over a body that fails after 3 MB.
+pub(super) fn run_failing(encoder: Box<dyn Transform>) -> (Vec<u8>, Error) {
     let body = vec![
         Ok(Bytes::from(sample(3_000_000, 13))),
         Err(Error::new(ErrorKind::ToolFailed, "the tool failed")),
     ];
-    let stages = Stages::new().transform(compressor.encoder().unwrap());
+    let stages = Stages::new().transform(encoder);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let mut stream = stages.run(ByteStream::new(futures::stream::iter(body)));
@@ -313,7 +323,7 @@ fn encode_failing(compressor: &dyn Compressor) -> (Vec<u8>, Error) {
     })
 }
 
-fn assert_corrupt(result: Result<Vec<u8>>, what: &str) {
+pub(super) fn assert_corrupt(result: Result<Vec<u8>>, what: &str) {
     match result {
         Ok(bytes) => panic!("{what}: decoded to {} bytes", bytes.len()),
         Err(err) => assert_eq!(err.kind(), ErrorKind::Corrupt, "{what}: {err}"),
@@ -321,14 +331,14 @@ fn assert_corrupt(result: Result<Vec<u8>>, what: &str) {
 }
 
 /// Numbers that look random and are the same in every run (xorshift64*).
-struct Noise(u64);
+pub(super) struct Noise(u64);
 
 impl Noise {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -336,7 +346,7 @@ impl Noise {
     }
 
     /// A number from 1 to `most`.
-    fn up_to(&mut self, most: usize) -> usize {
+    pub(super) fn up_to(&mut self, most: usize) -> usize {
         usize::try_from(self.next() >> 33).unwrap() % most + 1
     }
 }

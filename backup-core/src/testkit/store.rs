@@ -29,10 +29,12 @@ use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture};
 use crate::{ByteStream, ErrorKind, GetOptions, Key, ObjectMeta, Prefix, Store, StoreExt};
 
 mod list;
+mod lock;
 mod put;
 mod read;
 
 pub use list::*;
+pub use lock::*;
 pub use put::*;
 pub use read::*;
 
@@ -120,6 +122,8 @@ macro_rules! store_conformance {
                 every_allowed_key_is_kept,
                 space_is_reported_where_declared,
                 largest_object_is_plausible,
+                a_lock_is_kept_or_refused,
+                a_locked_object_is_neither_deleted_nor_replaced,
                 sweep_within_the_grace_harms_nothing,
                 sweep_keeps_finished_objects;
             fixture:

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+mod head;
 mod part;
 
+pub(crate) use self::head::check_key;
 use self::part::{Complete, Part};
 use crate::{
     ByteStream, Compressor, Digest, Encryptor, Error, ErrorKind, GetOptions, Inventory, Key, Manifest,
@@ -65,8 +67,9 @@ pub(crate) async fn open_plain(
 /// them: whoever restores a part of it leaves out what is still there.
 ///
 /// Rows are left out where the manifest says where the frames of the artifact begin, and all is read where it does
-/// not. Of a part the stored digest cannot be computed, which is that of the whole; the stream ends cleanly only if
-/// what is no row has the digest of the index, and the wanted tables have the rows and checksums of the inventory.
+/// not, or where it was encrypted so that no part can be opened alone. Of a part the stored digest cannot be computed, which
+/// is that of the whole; the stream ends cleanly only if what is no row has the digest of the index, and the wanted tables
+/// have the rows and checksums of the inventory.
 pub(crate) async fn open_part(
     store: &Arc<dyn Store>,
     manifest: &Manifest,
@@ -82,7 +85,11 @@ pub(crate) async fn open_part(
         return Ok(body);
     };
     check_present(&**store, artifact).await?;
-    let part = Part::new(manifest, index, rows)?;
+    let sealed = match &codec.encryptor {
+        Some(encryptor) => Some(head::open(&**store, artifact, encryptor, &read).await?),
+        None => None,
+    };
+    let part = Part::new(manifest, sealed, index, rows)?;
     let complete = Complete::new(manifest, inventory, rows);
     let body = part.open(Arc::clone(store), Arc::clone(&codec.compressor), read)?;
     Ok(Stages::new().tap(decoded).tap(complete).run(body))
@@ -91,7 +98,7 @@ pub(crate) async fn open_part(
 /// What leads [`open_part`] to the parts of an artifact; `None` where it has to read all.
 pub(crate) fn parts<'a>(manifest: &'a Manifest, codec: &Codec) -> Option<(&'a FrameIndex, &'a Inventory)> {
     let parts = manifest.frames.as_ref().zip(manifest.inventory.as_ref());
-    parts.filter(|_| codec.encryptor.is_none())
+    parts.filter(|_| codec.encryptor.as_ref().is_none_or(|encryptor| encryptor.parts().is_some()))
 }
 
 /// Whose rows are read.

@@ -224,6 +224,20 @@ fn an_own_time_comes_before_the_rules() {
 }
 
 #[test]
+fn a_lock_keeps_a_backup_as_long_as_it_lasts_whatever_the_rules_say() {
+    let policy = Retention::new().keep_last_of(Period::Each, 1);
+    let cases = [Case { locked_until: Some(500), expires: Some(2), ..Case::at(1) }, Case::at(2), Case::at(3)];
+    let plan = policy.plan(&entries(&cases), start() + TimeDelta::hours(499)).unwrap();
+    assert_eq!(kept(&plan, &cases), [0, 2].map(|n| ("shop", n)).into());
+    let until = start() + TimeDelta::hours(500);
+    assert_eq!(plan.entries[2].decision, Decision::Keep { reasons: vec![KeepReason::Locked { until }] });
+    let later = policy.plan(&entries(&cases), until).unwrap();
+    assert_eq!(kept(&later, &cases), [("shop", 2)].into());
+    let unlocked = [Case { locked_until: None, ..cases[0].clone() }, Case::at(2), Case::at(3)];
+    assert_ne!(policy.plan(&entries(&unlocked), until).unwrap().fingerprint, later.fingerprint);
+}
+
+#[test]
 fn a_policy_that_says_nothing_is_refused_and_one_that_says_nothing_of_a_backup_keeps_it() {
     for empty in [
         Retention::new(),

@@ -206,7 +206,7 @@ async fn login_shells_that_print_or_differ_change_nothing() {
         let output = sh(&there.host, "echo out; echo said >&2").output(100).await.unwrap();
         assert_eq!(
             (output.stdout.as_ref(), output.stderr.as_str()),
-            (b"out\n".as_ref(), "said"),
+            (b"out\n".as_slice(), "said"),
             "{command}"
         );
         let fed = sh(&there.host, "wc -c").feed(body(binary(1_000_000)), 100).await.unwrap();

@@ -73,7 +73,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_archive_is_known_however_it_is_cut() {
-        assert_eq!(run(&[b"PG", b"", b"DMPxy", b"z"]).await.unwrap(), b"PGDMPxyz".as_ref());
+        assert_eq!(run(&[b"PG", b"", b"DMPxy", b"z"]).await.unwrap(), b"PGDMPxyz".as_slice());
         assert!(tap(&[b"PG", b"", b"DMPxy", b"z"]).is_ok());
         for bad in BAD {
             assert_eq!(run(bad).await.unwrap_err().kind(), ErrorKind::Incomplete);

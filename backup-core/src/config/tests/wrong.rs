@@ -1,5 +1,8 @@
 //! Wrong files: what is said of each, and where.
-#![cfg_attr(not(all(feature = "webhook", feature = "mail", feature = "zstd")), allow(dead_code))]
+#![cfg_attr(
+    not(all(feature = "webhook", feature = "mail", feature = "zstd", feature = "age")),
+    allow(dead_code)
+)]
 
 use super::*;
 
@@ -23,8 +26,15 @@ const AFTER_START: &[Row] = &[
     ("compression = \"lzw\"", "compression", (4, 15), "unknown compression", "`zstd`, `gzip` and `none`"),
     ("compression = \"none:3\"", "compression", (4, 15), "has no levels", "write `none` alone"),
     ("compression = \"\"", "compression", (4, 15), "empty", "leave the key out"),
-    ("encryption = { recipients = [\"age1x\"] }", "encryption.recipients", (4, 29), "encryption is not supported yet", "leave it out"),
-    ("encryption = {}", "encryption.recipients", (4, 14), "a key is missing", "leave encryption out"),
+    ("encryption = { recipients = [\"age1x\"] }", "encryption.recipients[0]", (4, 30), "not a public key", "age1…, ssh-ed25519"),
+    ("encryption = { recipients = [] }", "encryption.recipients", (4, 29), "nobody is named to encrypt for", "recipients = ["),
+    ("encryption = {}", "encryption", (4, 14), "nobody is named to encrypt for", "passphrase = {"),
+    ("encryption = { passphrase = \"correct horse\" }", "encryption.passphrase", (4, 29), "never written into this file", "{ file = \"/path\" }"),
+    ("encryption = { passphrase = { env = \"A\" }, identities = [{ env = \"B\" }] }", "encryption", (4, 14), "needs no identities", "leave identities out"),
+    ("[environments.production.encryption]\nrecipients = [\"age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa\"]\nidentities = [\"AGE-SECRET-KEY-1X\"]", "encryption.identities[0]", (6, 15), "never written into this file", "{ env = \"NAME\" }"),
+    ("[environments.production.encryption]\nrecipients = [\"age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa\"]\npassphrase = { env = \"A\" }", "encryption", (4, 1), "exclude each other", "either recipients or a passphrase"),
+    ("level = \"decoded\"\nencryption = { recipients = [\"age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa\"] }", "", (1, 1), "no identity is named", "no deeper than digest"),
+    ("schedules = { a = { at = \"hourly\", verify = \"decoded\" } }\nencryption = { recipients = [\"age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa\"] }", "schedules.a", (4, 19), "no identity is named", "identities = ["),
     ("retention = {}", "retention", (4, 13), "no rule", "say what is kept: keep_last"),
     ("[environments.production.retention]\nkeep_dayly = 3", "retention.keep_dayly", (5, 1), "no such key", "did you mean keep_daily?"),
     ("[environments.production.retention]\nkeep_daily = \"7\"", "retention.keep_daily", (5, 14), "may not stand here", "a whole number from 0 to 4294967295"),
@@ -132,7 +142,7 @@ fn refused_otherwise(
 }
 
 #[test]
-#[cfg(all(feature = "webhook", feature = "mail", feature = "zstd"))]
+#[cfg(all(feature = "webhook", feature = "mail", feature = "zstd", feature = "age"))]
 fn each_error_names_key_line_and_column_and_what_is_allowed() {
     Config::from_toml(START, "backups.toml").unwrap();
     let mut otherwise = Vec::new();

@@ -71,7 +71,7 @@ impl Pipeline {
         info: &DumperInfo,
         claim: &mut Claim,
         meter: &Meter,
-        estimate: Option<u64>,
+        options: PutOptions,
     ) -> Result<(Manifest, Vec<String>)> {
         let Dump { source, body, encoding, inventory, counted, companions, warnings: noticed } =
             dumper.dump().await?;
@@ -87,7 +87,7 @@ impl Pipeline {
         let key = Layout::of(&backup).artifact(&self.extensions(&info.extension))?;
         claim.will_put(key.clone());
         let Stored { artifact, plain, frames, copies: stored } =
-            self.store_one(key, Source { body, encoding, inspector }, meter, estimate, &[]).await?;
+            self.store_one(key, Source { body, encoding, inspector }, meter, options.clone()).await?;
         let (mut warnings, mut copies) = (Vec::new(), Vec::new());
         for warning in CopyRecord::add(&mut copies, "dump", &stored) {
             self.warn(Operation::Backup, &mut warnings, warning);
@@ -113,8 +113,14 @@ impl Pipeline {
         manifest.frames = frames.filter(|_| inventory.is_some());
         manifest.inventory = inventory;
         manifest.position = position.take().flatten();
+        // The size that is known is that of the dump.
+        let options = PutOptions { size_hint: None, ..options };
         for companion in companions {
-            let (name, object, stored) = self.store_companion(companion, claim, meter, &copies).await?;
+            // A copy that lacks one object of the backup needs no others.
+            let incomplete = copies.iter().filter(|copy: &&CopyRecord| copy.error.is_some());
+            let options =
+                options.clone().with_excluded(incomplete.map(|copy| copy.location.clone()).collect());
+            let (name, object, stored) = self.store_companion(companion, claim, meter, options).await?;
             for warning in CopyRecord::add(&mut copies, &name, &stored) {
                 self.warn(Operation::Backup, &mut warnings, warning);
             }
@@ -156,14 +162,14 @@ impl Pipeline {
         companion: Companion,
         claim: &mut Claim,
         meter: &Meter,
-        copies: &[CopyRecord],
+        options: PutOptions,
     ) -> Result<(String, CompanionObject, Vec<StoredCopy>)> {
         let [format, compression, encryption] = self.extensions(&companion.extension);
         let extensions = [companion.name.as_str(), format, compression, encryption];
         let key = Layout::of(claim.backup()).artifact(&extensions)?;
         claim.will_put(key.clone());
         let source = Source { body: companion.body, encoding: None, inspector: Inspector::blind() };
-        let Stored { artifact, plain, copies, .. } = self.store_one(key, source, meter, None, copies).await?;
+        let Stored { artifact, plain, copies, .. } = self.store_one(key, source, meter, options).await?;
         Ok((companion.name, CompanionObject::new(artifact, plain), copies))
     }
 
@@ -175,8 +181,7 @@ impl Pipeline {
         key: Key,
         source: Source,
         meter: &Meter,
-        estimate: Option<u64>,
-        copies: &[CopyRecord],
+        options: PutOptions,
     ) -> Result<Stored> {
         let Source { body, encoding, inspector } = source;
         let places = inspector.places;
@@ -206,8 +211,8 @@ impl Pipeline {
                 stages = decoder.into_iter().fold(stages, Stages::transform);
                 stages = taps.into_iter().fold(stages, Stages::boxed_tap);
                 let mut encoder = self.compressor.encoder()?;
-                // In an encrypted artifact nothing can be read from its middle on.
-                if self.encryptor.is_none() {
+                // An index is good for nothing where an encrypted artifact cannot be read from its middle on.
+                if self.encryptor.as_ref().is_none_or(|encryptor| encryptor.parts().is_some()) {
                     let (framed, index) = Framed::new(encoder, places, Limits::default())?;
                     (encoder, frames) = (Box::new(framed), Some(index));
                 }
@@ -218,11 +223,6 @@ impl Pipeline {
             stages = stages.transform(encryptor.seal()?);
         }
         let stages = stages.tap(stored_tap).tap(stored_size.clone()).tap(meter.stored.clone());
-        // A copy that lacks one object of the backup needs no others.
-        let incomplete = copies.iter().filter(|copy| copy.error.is_some());
-        let options =
-            PutOptions::default().with_excluded(incomplete.map(|copy| copy.location.clone()).collect());
-        let options = estimate.into_iter().fold(options, PutOptions::with_size_hint);
         let meta = self.store.put(&key, stages.run(body), options).await?;
         let (Some(plain_digest), Some(stored_digest)) = (plain_digest.take(), stored_digest.take()) else {
             return Err(Error::new(

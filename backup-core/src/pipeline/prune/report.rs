@@ -60,6 +60,8 @@ pub enum SpareReason {
     Another,
     /// It was held meanwhile.
     Held,
+    /// The store keeps it locked, for longer than its manifest says; the warnings say until when.
+    Locked,
     /// The backup for whose sake it was to go is no longer there, or no longer proven as deep.
     NoSuccessor,
 }

@@ -66,6 +66,10 @@ impl Pipeline {
         blockers.extend(self.codec(manifest).err());
         blockers.extend(stored::check_present(&*self.store, &manifest.artifact).await.err());
         blockers.extend(failed_check(entry));
+        if blockers.is_empty() {
+            // Before the target is backed up, and replaced by what nobody here can open.
+            blockers.extend(self.check_key(manifest, &ByteCount::default()).await.err());
+        }
         let mut selected = None;
         if request.selection != Selection::All && blockers.is_empty() {
             match self.select(manifest, restorer, request).await {
@@ -124,6 +128,7 @@ impl Pipeline {
     /// Fails where the backup of the target is known to fail.
     async fn check_safety_backup(&self, restorer: &dyn Restorer) -> Result<()> {
         let check = async {
+            self.check_level()?;
             let source = self.within("probe", restorer.target_dumper()?.probe()).await?;
             self.check_space(&source, SpaceCheck::Refuse, &mut Vec::new()).await
         };

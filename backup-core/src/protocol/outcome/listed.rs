@@ -67,6 +67,9 @@ pub struct BackupSummary {
     pub proven_at: Option<DateTime<Utc>>,
     /// Whether it must not be deleted.
     pub held: bool,
+    /// Until when its store lets nobody delete it, or let.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<DateTime<Utc>>,
 }
 
 impl BackupList {
@@ -105,6 +108,7 @@ impl From<&Entry> for BackupSummary {
             level,
             proven_at: entry.proven().map(|evidence| evidence.at),
             held: entry.is_held(),
+            locked_until: manifest.lock.map(|lock| lock.until),
         }
     }
 }

@@ -169,5 +169,5 @@ pub async fn sweep_keeps_finished_objects(store: &dyn Store) {
     }
     store.sweep(Duration::ZERO).await.unwrap();
     assert_eq!(names(store, "").await, ["e", "sweep/a", "sweep/b.part", "sweep/c/d.tmp"]);
-    assert_eq!(read(store, &key("sweep/b.part")).await, b"good".as_ref());
+    assert_eq!(read(store, &key("sweep/b.part")).await, b"good".as_slice());
 }

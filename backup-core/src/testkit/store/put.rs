@@ -120,7 +120,7 @@ pub async fn create_refuses_existing_and_leaves_it_untouched(store: &dyn Store) 
         let refused = store.put(&key, body(cut(&second, 100_000)), PutOptions::default()).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::AlreadyExists);
     }
-    assert_eq!(read(store, &key).await, b"first".as_ref());
+    assert_eq!(read(store, &key).await, b"first".as_slice());
     assert_eq!(store.head(&key).await.unwrap(), before);
 }
 
@@ -253,7 +253,7 @@ pub async fn object_and_folder_of_one_name_are_both_kept_or_refused(store: &dyn 
             let options = PutOptions::default().with_mode(mode);
             match store.put(&second, Bytes::from_static(b"second").into(), options).await {
                 Ok(_) => {
-                    assert_eq!(read(store, &second).await, b"second".as_ref());
+                    assert_eq!(read(store, &second).await, b"second".as_slice());
                     store.delete(&second).await.unwrap();
                 }
                 Err(err) => {
@@ -263,12 +263,12 @@ pub async fn object_and_folder_of_one_name_are_both_kept_or_refused(store: &dyn 
                 }
             }
             assert_absent(store, &second).await;
-            assert_eq!(read(store, &first).await, b"first".as_ref());
+            assert_eq!(read(store, &first).await, b"first".as_slice());
         }
         // With the first one gone, its name is free for the other kind.
         store.delete(&first).await.unwrap();
         store.put_bytes(&second, Bytes::from_static(b"second")).await.unwrap();
-        assert_eq!(read(store, &second).await, b"second".as_ref());
+        assert_eq!(read(store, &second).await, b"second".as_slice());
     }
 }
 

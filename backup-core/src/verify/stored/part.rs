@@ -11,9 +11,10 @@ use crate::{
     ByteSender, ByteStream, Compressor, Error, ErrorKind, GetOptions, Inventory, Key, Manifest, Result,
     Store,
     digest::{ByteCount, Digest, Hasher, Outcome, Tap},
+    encrypt::Parts,
     inventory::Inspector,
     manifest::{FrameIndex, RowData},
-    transform::Output,
+    transform::{Output, Transform},
 };
 
 /// The first window of a frame of which only the start is wanted; each next one is twice as large.
@@ -23,6 +24,9 @@ const LARGEST_WINDOW: u64 = 4 * 1024 * 1024;
 /// A part of a dump, and how it is read.
 pub(super) struct Part {
     key: Key,
+    /// What opens the artifact, where it is encrypted.
+    sealed: Option<Arc<dyn Parts>>,
+    /// The size of the compressed dump: of the artifact, or of what is encrypted in it.
     stored_size: u64,
     /// What is read, in order.
     runs: Vec<Run>,
@@ -42,6 +46,7 @@ struct Place {
 /// Frames that follow each other and are wanted whole, or one of which only the start is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Run {
+    /// In the compressed dump.
     stored: Range<u64>,
     /// Up to the last byte that is wanted.
     plain: Range<u64>,
@@ -54,8 +59,14 @@ impl Part {
     /// # Errors
     ///
     /// [`Corrupt`](ErrorKind::Corrupt) for an index that cannot be one of this artifact.
-    pub(super) fn new(manifest: &Manifest, index: &FrameIndex, wanted: &RowsOf<'_>) -> Result<Self> {
-        let (plain_size, stored_size) = (manifest.plain.size, manifest.artifact.size);
+    pub(super) fn new(
+        manifest: &Manifest,
+        sealed: Option<Arc<dyn Parts>>,
+        index: &FrameIndex,
+        wanted: &RowsOf<'_>,
+    ) -> Result<Self> {
+        let plain_size = manifest.plain.size;
+        let stored_size = sealed.as_ref().map_or(manifest.artifact.size, |sealed| sealed.content_bytes());
         let key = manifest.artifact.key.clone();
         if !is_sound(index, plain_size, stored_size) {
             return Err(damaged(&key));
@@ -72,6 +83,7 @@ impl Part {
             .collect();
         Ok(Self {
             key,
+            sealed,
             stored_size,
             runs: runs(index, &rows, plain_size, stored_size),
             rows,
@@ -118,10 +130,23 @@ impl Part {
 
     fn read_run(&self, reader: &mut Reader, run: &Run, wanted: &mut Wanted<'_>) -> Result<()> {
         let mut decoder = reader.compressor.decoder()?;
-        let mut window = if run.is_whole { u64::MAX } else { FIRST_WINDOW };
-        let mut at = run.stored.start;
-        while at < run.stored.end {
-            let end = at.saturating_add(window).min(run.stored.end);
+        let (mut opener, place, first) = match &self.sealed {
+            None => (None, run.stored.clone(), FIRST_WINDOW),
+            Some(sealed) => {
+                let first =
+                    run.stored.start..run.stored.end.min(run.stored.start.saturating_add(FIRST_WINDOW));
+                let first = sealed.place(first);
+                (
+                    Some(sealed.open(run.stored.clone())?),
+                    sealed.place(run.stored.clone()),
+                    first.end - first.start,
+                )
+            }
+        };
+        let mut window = if run.is_whole { u64::MAX } else { first };
+        let mut at = place.start;
+        while at < place.end {
+            let end = at.saturating_add(window).min(place.end);
             let options = GetOptions::range(at..end);
             let got = reader.wait_for(|store| {
                 let key = self.key.clone();
@@ -132,7 +157,10 @@ impl Part {
                 let chunk = chunk?;
                 at += chunk.len() as u64;
                 reader.read.update(&chunk)?;
-                let result = decoder.update(chunk, wanted);
+                let result = match &mut opener {
+                    None => decoder.update(chunk, wanted),
+                    Some(opener) => opener.update(chunk, &mut Decoding(&mut *decoder, wanted)),
+                };
                 if wanted.has_enough() {
                     return Ok(());
                 }
@@ -141,8 +169,13 @@ impl Part {
             if at != end {
                 return Err(damaged(&self.key));
             }
-            window = window.saturating_mul(2).min(LARGEST_WINDOW);
+            window = window.saturating_mul(2).min(LARGEST_WINDOW.max(first));
         }
+        let opened = opener.map_or(Ok(()), |opener| opener.finish(&mut Decoding(&mut *decoder, wanted)));
+        if wanted.has_enough() {
+            return Ok(());
+        }
+        opened?;
         let result = if run.stored.end == self.stored_size {
             decoder.finish(wanted)
         } else {
@@ -194,6 +227,19 @@ fn runs(index: &FrameIndex, rows: &[Place], plain_size: u64, stored_size: u64) -
         }
     }
     runs
+}
+
+/// Decodes what is opened.
+struct Decoding<'a, 'b>(&'a mut dyn Transform, &'a mut Wanted<'b>);
+
+impl Output for Decoding<'_, '_> {
+    fn put(&mut self, chunk: Bytes) -> Result<()> {
+        self.0.update(chunk, self.1)
+    }
+
+    fn boundary(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a thread reads with.

@@ -11,7 +11,10 @@ use crate::{
         framed::{Framed, Limits},
     },
     manifest::{Artifact, Plain},
-    testkit::faults::{FaultyStore, StoreOp},
+    testkit::{
+        encryptor::seal,
+        faults::{FaultyStore, StoreOp},
+    },
     verify::stored::{Codec, open_part, open_plain},
 };
 
@@ -75,11 +78,11 @@ impl Sample {
     }
 
     /// Stores it as a pipeline does.
-    fn store(&self, compressor: Arc<dyn Compressor>, limits: Limits, sizes: &[usize]) -> Stored {
+    fn store(&self, codec: Codec, limits: Limits, sizes: &[usize]) -> Stored {
         let text = self.text();
         let inspector = Inspector::with_checksums(self.engine, "plain");
         let (framed, frames) =
-            Framed::new(compressor.encoder().unwrap(), inspector.places.clone(), limits).unwrap();
+            Framed::new(codec.compressor.encoder().unwrap(), inspector.places.clone(), limits).unwrap();
         let (mut tap, mut framed): (_, Box<dyn crate::Transform>) = (inspector.tap, Box::new(framed));
         let mut stored = bytes::BytesMut::new();
         let mut rest = Bytes::from(text.clone());
@@ -93,6 +96,9 @@ impl Sample {
         }
         tap.finish().unwrap();
         framed.finish(&mut stored).unwrap();
+        if let Some(encryptor) = &codec.encryptor {
+            stored = seal(&**encryptor, &stored, || 100_000).unwrap()[..].into();
+        }
         let backup = BackupRef::new(
             "e".to_owned(),
             "d".to_owned(),
@@ -106,21 +112,17 @@ impl Sample {
         manifest.format = "plain".to_owned();
         manifest.inventory = inspector.inventory.take().unwrap();
         manifest.frames = frames.take();
-        Stored { manifest, bytes: stored.freeze(), compressor }
+        Stored { manifest, bytes: stored.freeze(), codec }
     }
 }
 
 struct Stored {
     manifest: Manifest,
     bytes: Bytes,
-    compressor: Arc<dyn Compressor>,
+    codec: Codec,
 }
 
 impl Stored {
-    fn codec(&self) -> Codec {
-        Codec { compressor: Arc::clone(&self.compressor), encryptor: None }
-    }
-
     async fn kept(&self) -> Arc<dyn Store> {
         let store = MemoryStore::new();
         let key = &self.manifest.artifact.key;
@@ -133,7 +135,7 @@ impl Stored {
         let (read, decoded) = (ByteCount::default(), ByteCount::default());
         let store = self.kept().await;
         let part =
-            open_part(&store, &self.manifest, &self.codec(), wanted, read.clone(), decoded.clone()).await?;
+            open_part(&store, &self.manifest, &self.codec, wanted, read.clone(), decoded.clone()).await?;
         let bytes = part.collect_bytes(1 << 30).await?;
         assert_eq!(decoded.get(), bytes.len() as u64);
         Ok((bytes, read.get()))
@@ -143,20 +145,33 @@ impl Stored {
         let store = self.kept().await;
         let Manifest { artifact, plain, .. } = &self.manifest;
         let (read, decoded) = (ByteCount::default(), ByteCount::default());
-        let codec = self.codec();
-        let whole = open_plain(&*store, artifact, plain, &codec, Inspector::blind(), read, decoded).await;
+        let whole =
+            open_plain(&*store, artifact, plain, &self.codec, Inspector::blind(), read, decoded).await;
         whole.unwrap().0.collect_bytes(1 << 30).await.unwrap()
     }
 }
 
 const LIMITS: Limits = Limits { frame_bytes: 300, row_bytes: 40, tables: 1000 };
 
-fn compressors() -> [Arc<dyn Compressor>; 3] {
-    [
-        Arc::new(Identity),
-        Arc::new(Gzip::level(1).unwrap().with_threads(1).unwrap()),
-        Arc::new(Zstd::default()),
-    ]
+fn codecs() -> Vec<Codec> {
+    let gzip = Gzip::level(1).unwrap().with_threads(1).unwrap();
+    let compressors: [Arc<dyn Compressor>; 3] =
+        [Arc::new(Identity), Arc::new(gzip), Arc::new(Zstd::default())];
+    let codec =
+        |compressor: &Arc<dyn Compressor>| Codec { compressor: Arc::clone(compressor), encryptor: None };
+    let plain = compressors.iter().map(codec);
+    #[cfg(feature = "age")]
+    return plain
+        .chain(compressors.iter().map(|compressor| Codec { encryptor: Some(age()), ..codec(compressor) }))
+        .collect();
+    #[cfg(not(feature = "age"))]
+    plain.collect()
+}
+
+#[cfg(feature = "age")]
+fn age() -> Arc<dyn crate::Encryptor> {
+    use crate::encrypt::Age;
+    Arc::new(Age::for_identities(&Age::generate_identity()).unwrap())
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -187,8 +202,8 @@ proptest! {
         for sample in [Sample::postgresql(&rows), Sample::mysql(&rows)] {
             let names = sample.pieces.iter().filter_map(|(table, _)| table.clone());
             let wanted: Vec<_> = names.zip(&chosen).filter(|(_, chosen)| **chosen).map(|(name, _)| name).collect();
-            for compressor in compressors() {
-                let stored = sample.store(compressor, limits, &sizes);
+            for codec in codecs() {
+                let stored = sample.store(codec, limits, &sizes);
                 block_on(async {
                     assert_eq!(stored.read_all().await, sample.text());
                     let (part, _) = stored.read(&RowsOf::Tables(&wanted)).await.unwrap();
@@ -221,14 +236,16 @@ fn stored_bytes_that_are_not_needed_are_not_read() {
     let rows = vec![table(40_000), table(100), table(40_000), table(3_000), table(40_000)];
     let sample = Sample::postgresql(&rows);
     let limits = Limits { frame_bytes: 100_000, ..Limits::default() };
-    for compressor in compressors() {
-        let stored = sample.store(compressor, limits, &[65_536]);
+    for codec in codecs() {
+        let stored = sample.store(codec, limits, &[65_536]);
         assert_eq!(stored.manifest.frames.as_ref().unwrap().frames.len(), 5);
         for (wanted, most) in [("public.t1", 10), ("public.t3", 14), ("public.t4", 42)] {
             let wanted = [wanted.to_owned()];
             let (part, read) = block_on(stored.read(&RowsOf::Tables(&wanted))).unwrap();
             assert_eq!(part, sample.without(&wanted, 4096));
             let percent = read * 100 / stored.bytes.len() as u64;
+            // Of what is encrypted, at least 64 KiB are read at once.
+            let most = if stored.codec.encryptor.is_some() { most + 12 } else { most };
             assert!(percent < most, "{percent} % of the stored bytes for {wanted:?}");
         }
     }
@@ -237,16 +254,16 @@ fn stored_bytes_that_are_not_needed_are_not_read() {
 #[test]
 fn an_index_that_was_tampered_with_is_corrupt() {
     for sample in [Sample::postgresql(&some_rows()), Sample::mysql(&some_rows())] {
-        for compressor in compressors() {
-            let stored = sample.store(compressor, LIMITS, &[100]);
+        for codec in codecs() {
+            let stored = sample.store(codec, LIMITS, &[100]);
             let index = stored.manifest.frames.clone().unwrap();
             assert!(index.frames.len() > 4 && index.rows.len() == 6, "{index:?}");
             let chosen = [index.rows[3].table.clone().unwrap()];
             let read = |index: &FrameIndex| {
                 let mut manifest = stored.manifest.clone();
                 manifest.frames = Some(index.clone());
-                let (bytes, compressor) = (stored.bytes.clone(), Arc::clone(&stored.compressor));
-                block_on(Stored { manifest, bytes, compressor }.read(&RowsOf::Tables(&chosen)))
+                let (bytes, codec) = (stored.bytes.clone(), stored.codec.clone());
+                block_on(Stored { manifest, bytes, codec }.read(&RowsOf::Tables(&chosen)))
             };
             let refuses = |case: &str, change: &dyn Fn(&mut FrameIndex)| {
                 let mut index = index.clone();
@@ -291,20 +308,22 @@ fn an_index_that_was_tampered_with_is_corrupt() {
 #[test]
 fn damaged_stored_bytes_never_read_as_other_rows_or_definitions() {
     let sample = Sample::postgresql(&some_rows());
-    for compressor in compressors() {
-        let stored = sample.store(compressor, LIMITS, &[100]);
+    for codec in codecs() {
+        let stored = sample.store(codec, LIMITS, &[100]);
         let wanted = ["public.t2".to_owned()];
         let expected = sample.without(&wanted, LIMITS.row_bytes);
         for at in (0..stored.bytes.len()).step_by(5) {
             let mut bytes = stored.bytes.to_vec();
             bytes[at] ^= 0x10;
-            let (manifest, compressor) = (stored.manifest.clone(), Arc::clone(&stored.compressor));
-            let damaged = Stored { manifest, bytes: bytes.into(), compressor };
+            let (manifest, codec) = (stored.manifest.clone(), stored.codec.clone());
+            let damaged = Stored { manifest, bytes: bytes.into(), codec };
             match block_on(damaged.read(&RowsOf::Tables(&wanted))) {
                 // The damage is where nothing was read.
                 Ok((part, _)) => assert_eq!(part, expected, "a bit at {at}"),
                 Err(err) => {
-                    assert!(matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Incomplete), "{err}");
+                    let is_found = matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Incomplete);
+                    // Where whom it was encrypted for is damaged, it is for nobody.
+                    assert!(is_found || crate::encrypt::NoIdentity::is_cause_of(&err), "{err}");
                 }
             }
         }
@@ -314,7 +333,7 @@ fn damaged_stored_bytes_never_read_as_other_rows_or_definitions() {
 #[test]
 fn without_an_index_everything_is_read() {
     let sample = Sample::postgresql(&some_rows());
-    let mut stored = sample.store(Arc::new(Identity), LIMITS, &[100]);
+    let mut stored = sample.store(codecs().remove(0), LIMITS, &[100]);
     stored.manifest.frames = None;
     stored.manifest.plain.digest = Digest::sha256(&sample.text());
     assert_eq!(block_on(stored.read(&RowsOf::Nothing)).unwrap().0, sample.text());
@@ -329,18 +348,18 @@ fn a_table_in_a_section_with_something_else_is_never_left_out() {
             String::from_utf8(text.clone()).unwrap().replace("UNLOCK TABLES;", "CREATE VIEW v AS SELECT 1;");
         *text = unlocked.into_bytes();
     }
-    let stored = sample.store(Arc::new(Zstd::default()), LIMITS, &[100]);
+    let stored = sample.store(codecs().remove(2), LIMITS, &[100]);
     assert_eq!(stored.manifest.frames, None);
     assert_eq!(block_on(stored.read(&RowsOf::Nothing)).unwrap().0, sample.text());
 }
 
 #[test]
 fn a_part_that_nobody_reads_any_more_waits_for_no_store() {
-    let stored = Sample::postgresql(&some_rows()).store(Arc::new(Zstd::default()), LIMITS, &[100]);
+    let stored = Sample::postgresql(&some_rows()).store(codecs().remove(2), LIMITS, &[100]);
     block_on(async {
         let faulty = Arc::new(FaultyStore::new(stored.kept().await).hang(StoreOp::Get, 1));
         let store: Arc<dyn Store> = faulty.clone();
-        let (codec, read, decoded) = (stored.codec(), ByteCount::default(), ByteCount::default());
+        let (codec, read, decoded) = (stored.codec.clone(), ByteCount::default(), ByteCount::default());
         let part =
             open_part(&store, &stored.manifest, &codec, &RowsOf::Nothing, read, decoded).await.unwrap();
         while faulty.calls(StoreOp::Get) == 0 {
