@@ -1,4 +1,4 @@
-//! A store of one's own, written in an afternoon: objects on a server that knows plain HTTP, as WebDAV does.
+//! A store of one's own, written in an afternoon: objects on a server that knows plain HTTP, as `WebDAV` does.
 //!
 //! The client is the store: `PUT` with `If-None-Match: *`, `GET` with `Range`, `HEAD`, `DELETE` and a listing. The server
 //! stands beside it, by hand, to have somebody to talk to. `cargo test --package examples --example custom_store` runs

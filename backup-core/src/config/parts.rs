@@ -94,12 +94,11 @@ impl Environment {
             let copy = CopyTo::new(options.close(store, &settings.place)?);
             stores.push(settings.stall_timeout.into_iter().fold(copy, CopyTo::with_stall_timeout));
         }
-        let mut pipeline = match stores.as_slice() {
-            [only] => Pipeline::new(dumper, Arc::clone(only.store())),
-            _ => {
-                let fan_out = FanOut::new(self.copies, stores).map_err(|err| self.place.locate(err))?;
-                Pipeline::new(dumper, fan_out.clone()).with_copies(&fan_out)
-            }
+        let mut pipeline = if let [only] = stores.as_slice() {
+            Pipeline::new(dumper, Arc::clone(only.store()))
+        } else {
+            let fan_out = FanOut::new(self.copies, stores).map_err(|err| self.place.locate(err))?;
+            Pipeline::new(dumper, fan_out.clone()).with_copies(&fan_out)
         };
         pipeline = pipeline.with_environment(&self.name);
         if let Some(compression) = &self.compression {

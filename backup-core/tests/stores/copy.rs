@@ -67,7 +67,7 @@ async fn companions_and_holds_are_copied_too() {
     let (from, report) = made().await;
     let to = MemoryStore::new();
     let synced = copy::sync(&shared(&from), &shared(&to), &Filter::all(), &options()).await.unwrap();
-    assert_eq!(synced.copied, [report.backup.clone()]);
+    assert_eq!(synced.copied, std::slice::from_ref(&report.backup));
     assert!(everything(&from).await == everything(&to).await);
     assert!(Pipeline::for_store(to).entry(&report.backup).await.unwrap().is_held());
 }
@@ -159,7 +159,7 @@ async fn bytes_that_decayed_are_found_by_their_digest_and_never_copied() {
     copy::copy(&report.backup, &shared(&store), &shared(&there), &by_digest).await.unwrap_err();
     let empty = MemoryStore::new();
     copy::copy(&report.backup, &shared(&decayed), &shared(&empty), &options()).await.unwrap_err();
-    assert!(names(&empty).await.iter().all(|name| !name.contains("manifest") && !name.ends_with(".zst")));
+    assert!(names(&empty).await.iter().all(|name| !name.contains("manifest") && !name.contains(".zst")));
 }
 
 #[tokio::test]
@@ -197,9 +197,8 @@ async fn a_deletion_that_races_with_a_copy_leaves_no_manifest_without_artifact()
         let (copied, deleted) = futures::join!(copying, delete);
         deleted.unwrap();
         let alone = Pipeline::for_store(to.clone());
-        for entry in alone.list(&Filter::all()).await.unwrap().entries {
-            panic!("{} came back, pause {pause}, {copied:?}: {:?}", entry.manifest.id, names(&to).await);
-        }
+        let back = alone.list(&Filter::all()).await.unwrap().entries;
+        assert!(back.is_empty(), "it came back, pause {pause}, {copied:?}: {:?}", names(&to).await);
         alone.sweep(Duration::ZERO).await.unwrap();
         assert_eq!(names(&to).await, [""; 0], "pause {pause}, {copied:?}");
     }

@@ -12,8 +12,10 @@ use futures::StreamExt;
 
 use super::{key, names, wrapped};
 
+type Told = (StoreOp, String, u64, CallOutcome);
+
 #[derive(Debug, Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(StoreOp, String, u64, CallOutcome)>>>);
+struct Seen(Arc<Mutex<Vec<Told>>>);
 
 impl StoreObserver for Seen {
     fn observe(&self, call: &StoreCall<'_>) {
@@ -22,7 +24,7 @@ impl StoreObserver for Seen {
 }
 
 impl Seen {
-    fn take(&self) -> Vec<(StoreOp, String, u64, CallOutcome)> {
+    fn take(&self) -> Vec<Told> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
