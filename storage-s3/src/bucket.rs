@@ -1,6 +1,7 @@
 //! [`Bucket`]: the client and what every request needs.
 
 use std::{
+    fmt,
     future::Future,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -22,7 +23,6 @@ use crate::{
 const SLOWEST: u64 = 64 * 1024;
 
 /// A bucket, or a prefix of one.
-#[derive(Debug)]
 pub(crate) struct Bucket {
     pub(crate) client: Client,
     pub(crate) options: S3Options,
@@ -32,6 +32,16 @@ pub(crate) struct Bucket {
     customer_key: Option<CustomerKey>,
     /// Whether the bucket is known to exist.
     seen: AtomicBool,
+}
+
+/// Without the client, which shows more than anybody has to see.
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket")
+            .field("location", &self.location)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A key of SSE-C with its hash, both in base64.
@@ -117,7 +127,8 @@ impl Bucket {
         Failure: From<E>,
     {
         let limit = self.options.stall_timeout + Duration::from_secs(body / SLOWEST);
-        let answer = self.options.retries.run(|| limited(limit, send())).await;
+        // On the heap, as all that calls it: requests of the SDK are large enough for several to fill a stack.
+        let answer = self.options.retries.run(|| Box::pin(limited(limit, send()))).await;
         if answer.is_ok() {
             self.seen.store(true, Ordering::Relaxed);
         }

@@ -1,7 +1,6 @@
 //! Locks and legal holds of objects.
 
 use aws_sdk_s3::{
-    operation::{put_object_legal_hold::builders::PutObjectLegalHoldFluentBuilder, put_object_retention},
     primitives::DateTime as SdkTime,
     types::{
         ObjectLockLegalHold, ObjectLockLegalHoldStatus, ObjectLockMode, ObjectLockRetention,
@@ -11,7 +10,7 @@ use aws_sdk_s3::{
 use backup_core::{Clock, Error, ErrorKind, Key, LockMode, ObjectLock, PutOptions, Result, SystemClock, manifest::Layout};
 use chrono::TimeDelta;
 
-use crate::{LegalHold, bucket::Bucket, read};
+use crate::{LegalHold, bucket::Bucket, error::Failure, read};
 
 /// The lock that a put shall give its object.
 pub(crate) fn wanted(bucket: &Bucket, key: &Key, options: &PutOptions) -> Result<Option<ObjectLock>> {
@@ -51,21 +50,39 @@ pub(crate) fn mode(lock: &ObjectLock) -> ObjectLockMode {
     }
 }
 
-pub(crate) async fn set_legal_hold(bucket: &Bucket, key: &Key, hold: LegalHold) -> Result<()> {
+pub(crate) async fn set_legal_hold(bucket: &Bucket, key: &Key, wanted: LegalHold) -> Result<()> {
     check(bucket)?;
+    match hold(bucket, key, wanted).await {
+        Ok(()) => Ok(()),
+        Err(failure) => Err(bucket.failed(failure, key).await),
+    }
+}
+
+pub(crate) async fn hold(bucket: &Bucket, key: &Key, hold: LegalHold) -> Result<(), Failure> {
     let status = match hold {
         LegalHold::On => ObjectLockLegalHoldStatus::On,
         LegalHold::Off => ObjectLockLegalHoldStatus::Off,
     };
     let hold = ObjectLockLegalHold::builder().status(status).build();
-    let request = || -> PutObjectLegalHoldFluentBuilder {
-        bucket.client.put_object_legal_hold().bucket(bucket.name()).key(bucket.path(key))
+    let send = || {
+        let request = bucket.client.put_object_legal_hold().bucket(bucket.name()).key(bucket.path(key));
+        request.legal_hold(hold.clone()).send()
     };
-    let sent = bucket.call(0, || request().legal_hold(hold.clone()).send()).await;
-    match sent {
-        Ok(_) => Ok(()),
-        Err(failure) => Err(bucket.failed(failure, key).await),
-    }
+    bucket.call(0, send).await.map(drop)
+}
+
+/// Locks an object that exists, or locks it for longer.
+pub(crate) async fn retain(bucket: &Bucket, key: &Key, lock: &ObjectLock) -> Result<(), Failure> {
+    let mode = match lock.mode {
+        LockMode::Governance => ObjectLockRetentionMode::Governance,
+        _ => ObjectLockRetentionMode::Compliance,
+    };
+    let retention = ObjectLockRetention::builder().mode(mode).retain_until_date(until(lock)).build();
+    let send = || {
+        let request = bucket.client.put_object_retention().bucket(bucket.name()).key(bucket.path(key));
+        request.retention(retention.clone()).send()
+    };
+    bucket.call(0, send).await.map(drop)
 }
 
 pub(crate) async fn extend(bucket: &Bucket, key: &Key, lock: ObjectLock) -> Result<ObjectLock> {
@@ -79,16 +96,8 @@ pub(crate) async fn extend(bucket: &Bucket, key: &Key, lock: ObjectLock) -> Resu
             .with_context("locked_until", old.until.to_rfc3339())
             .with_suggestion("choose a later time"));
     }
-    let mode = match lock.mode {
-        LockMode::Governance => ObjectLockRetentionMode::Governance,
-        _ => ObjectLockRetentionMode::Compliance,
-    };
-    let retention = ObjectLockRetention::builder().mode(mode).retain_until_date(until(&lock)).build();
-    let request = || -> put_object_retention::builders::PutObjectRetentionFluentBuilder {
-        bucket.client.put_object_retention().bucket(bucket.name()).key(bucket.path(key))
-    };
-    match bucket.call(0, || request().retention(retention.clone()).send()).await {
-        Ok(_) => Ok(lock),
+    match retain(bucket, key, &lock).await {
+        Ok(()) => Ok(lock),
         Err(failure) => Err(bucket.failed(failure, key).await),
     }
 }

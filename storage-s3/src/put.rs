@@ -8,6 +8,7 @@ use backup_core::{
 use chrono::SubsecRound;
 
 use crate::{
+    LegalHold,
     bucket::Bucket,
     delete,
     error::Failure,
@@ -65,9 +66,9 @@ pub(crate) async fn put(
     let first = body.part(plan.size(0).unwrap_or(crate::part::MIN_BYTES), &putting.bucket).await?;
     let stored = if body.is_ended() {
         body.check(key)?;
-        single::put(&putting, first).await
+        Box::pin(single::put(&putting, first)).await
     } else {
-        multipart::put(&putting, first, body, &plan).await
+        Box::pin(multipart::put(&putting, first, body, &plan)).await
     };
     let size = stored?;
     putting.describe(size).await
@@ -146,7 +147,7 @@ impl Putting {
                     .with_context("kept", head.meta.size))
             }
             Ok(head) if self.is_ours(&head) => {
-                // Its right to tell a lock is a right of its own.
+                self.ensure_locked(&head).await?;
                 let lock = head.meta.lock.or(self.lock);
                 Ok(head.meta.with_lock(lock))
             }
@@ -157,6 +158,30 @@ impl Putting {
                     tracing::warn!(key = %self.key, %failure, "stored, but the service does not tell about it");
                 }
                 Ok(assumed())
+            }
+        }
+    }
+
+    /// Locks once more what shows no lock: a service may have passed it over without a word, and who may not ask for
+    /// locks is not told of them.
+    async fn ensure_locked(&self, head: &Head) -> Result<()> {
+        let (bucket, key) = (&self.bucket, &self.key);
+        let mut locked = Ok(());
+        if let (Some(lock), None) = (&self.lock, &head.meta.lock) {
+            locked = lock::retain(bucket, key, lock).await;
+        }
+        if fields::legal_hold(bucket, key).is_some() && !head.held {
+            locked = locked.and(lock::hold(bucket, key, LegalHold::On).await);
+        }
+        match locked {
+            Ok(()) => Ok(()),
+            Err(failure) if failure.is_denied() => {
+                tracing::warn!(%key, "stored with a lock, and the credentials may not look whether it holds");
+                Ok(())
+            }
+            Err(failure) => {
+                let err = failure.into_error(&bucket.location, Some(key));
+                Err(err.with_suggestion("the object is stored and not locked: check the bucket's Object Lock"))
             }
         }
     }

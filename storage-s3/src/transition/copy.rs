@@ -6,7 +6,9 @@ use aws_sdk_s3::types::{
     CompletedMultipartUpload, CompletedPart, MetadataDirective, ObjectLockLegalHoldStatus,
     StorageClass as SdkClass, TaggingDirective,
 };
+use aws_smithy_types::base64;
 use backup_core::{Error, ErrorKind, Key, Result};
+use md5::{Digest, Md5};
 
 use super::Candidate;
 use crate::{
@@ -45,6 +47,7 @@ pub(super) async fn copy(bucket: &Arc<Bucket>, object: &Candidate, to: &StorageC
     if let Err(failure) = copied {
         return Err(bucket.failed(failure, key).await);
     }
+    copying.ensure_locked().await?;
     if let (Deletes::EveryVersion, Some(old)) = (bucket.options.deletes, &head.version)
         && let Err(failure) = delete::remove(bucket, key, Some(old)).await
     {
@@ -97,12 +100,31 @@ impl Copying<'_> {
                 .if_match(&self.etag)
                 .metadata_directive(MetadataDirective::Copy)
                 .tagging_directive(TaggingDirective::Copy);
+            // With a lock some services demand the hash of the body, here of none.
+            let hash = self.head.meta.lock.is_some().then(|| base64::encode(Md5::digest(b"")));
+            let request = request.customize().mutate_request(move |request| {
+                if let Some(hash) = hash.clone() {
+                    request.headers_mut().insert("content-md5", hash);
+                }
+            });
             match request.send().await?.copy_object_result().and_then(|copied| copied.e_tag()) {
                 None | Some("") => Err(Failure::senseless("no ETag")),
                 Some(_) => Ok(()),
             }
         };
         self.bucket.call(self.head.meta.size, attempt).await
+    }
+
+    /// Locks once more what shows no lock any longer.
+    async fn ensure_locked(&self) -> Result<()> {
+        let Some(lock) = &self.head.meta.lock else { return Ok(()) };
+        if read::head(self.bucket, self.key).await?.meta.lock.is_some() {
+            return Ok(());
+        }
+        match lock::retain(self.bucket, self.key, lock).await {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(self.bucket.failed(failure, self.key).await),
+        }
     }
 
     /// A copy of many parts keeps neither metadata nor tags, so both are asked for and said again.
