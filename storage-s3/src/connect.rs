@@ -81,8 +81,7 @@ fn tuned(builder: Builder, options: &S3Options) -> Client {
 
 async fn local_region(options: &S3Options) -> Option<Region> {
     use aws_config::{
-        environment::region::EnvironmentVariableRegionProvider,
-        meta::region::RegionProviderChain,
+        environment::region::EnvironmentVariableRegionProvider, meta::region::RegionProviderChain,
     };
     let mut profile = ProfileFileRegionProvider::builder();
     if let Some(name) = &options.profile {

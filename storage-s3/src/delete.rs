@@ -65,19 +65,20 @@ async fn versions(bucket: &Bucket, key: &Key) -> Result<Vec<String>, Failure> {
             request.set_key_marker(markers.0.clone()).set_version_id_marker(markers.1.clone()).send()
         };
         let page = bucket.call(0, send).await?;
-        let objects = page.versions().iter().map(|it| (it.key(), it.version_id(), it.last_modified(), it.is_latest()));
-        let hidden =
-            page.delete_markers().iter().map(|it| (it.key(), it.version_id(), it.last_modified(), it.is_latest()));
+        let objects =
+            page.versions().iter().map(|it| (it.key(), it.version_id(), it.last_modified(), it.is_latest()));
+        let hidden = page
+            .delete_markers()
+            .iter()
+            .map(|it| (it.key(), it.version_id(), it.last_modified(), it.is_latest()));
         for (name, version, modified, latest) in objects.chain(hidden) {
             if name == Some(path.as_str()) {
                 let at = modified.map_or((0, 0), |time| (time.secs(), time.subsec_nanos()));
                 found.push((latest == Some(true), at, version.unwrap_or("null").to_owned()));
             }
         }
-        let next = (
-            page.next_key_marker().map(str::to_owned),
-            page.next_version_id_marker().map(str::to_owned),
-        );
+        let next =
+            (page.next_key_marker().map(str::to_owned), page.next_version_id_marker().map(str::to_owned));
         // Versions of a key come before those of the keys that it begins.
         let beyond = next.0.as_deref().is_some_and(|next| next != path);
         if page.is_truncated() != Some(true) || beyond {

@@ -88,3 +88,28 @@ fn following(page: &ListObjectsV2Output, asked: Option<&str>) -> Result<Next, Fa
         Some(token) => Ok(Next::Token(token.to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(truncated: bool, token: Option<&str>) -> ListObjectsV2Output {
+        ListObjectsV2Output::builder()
+            .is_truncated(truncated)
+            .set_next_continuation_token(token.map(str::to_owned))
+            .build()
+    }
+
+    #[test]
+    fn a_listing_that_cannot_go_on_is_an_error_and_never_an_end() {
+        for (next, asked) in [(None, None), (Some(""), None), (Some(""), Some("a")), (Some("a"), Some("a"))] {
+            assert!(following(&page(true, next), asked).is_err(), "{next:?} after {asked:?}");
+        }
+        assert!(
+            matches!(following(&page(true, Some("b")), Some("a")), Ok(Next::Token(token)) if token == "b")
+        );
+        // Some services send an empty token with their last page.
+        assert!(matches!(following(&page(false, Some("")), Some("a")), Ok(Next::End)));
+        assert!(matches!(following(&page(false, None), None), Ok(Next::End)));
+    }
+}

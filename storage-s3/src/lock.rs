@@ -7,7 +7,9 @@ use aws_sdk_s3::{
         ObjectLockRetentionMode,
     },
 };
-use backup_core::{Clock, Error, ErrorKind, Key, LockMode, ObjectLock, PutOptions, Result, SystemClock, manifest::Layout};
+use backup_core::{
+    Clock, Error, ErrorKind, Key, LockMode, ObjectLock, PutOptions, Result, SystemClock, manifest::Layout,
+};
 use chrono::TimeDelta;
 
 use crate::{LegalHold, bucket::Bucket, error::Failure, read};
@@ -30,7 +32,8 @@ pub(crate) fn wanted(bucket: &Bucket, key: &Key, options: &PutOptions) -> Result
 /// Whether an object is one of those that a pipeline removes long before the backup itself: locked, the claim of each
 /// backup and what was noted about it would outlive the backup.
 pub(crate) fn is_passing(key: &Key) -> bool {
-    key.as_str().ends_with(Layout::CLAIM) || key.segments().rev().skip(1).any(|folder| folder.ends_with(Layout::NOTES))
+    key.as_str().ends_with(Layout::CLAIM)
+        || key.segments().rev().skip(1).any(|folder| folder.ends_with(Layout::NOTES))
 }
 
 /// The next whole second: services keep no fractions, and a lock must not end too early.

@@ -114,7 +114,7 @@ impl S3Options {
             legal_hold: LegalHold::Off,
             deletes: Deletes::default(),
             retries: Retries::default(),
-            stall_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_mins(1),
         }
     }
 

@@ -8,7 +8,7 @@ use backup_core::{Error, ErrorKind, Key, Result, Secret};
 use crate::{bucket::Bucket, error::Failure};
 
 /// The longest that S3 allows.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(7 * 24);
 
 /// A URL with which anybody can read one object for a time: `Debug` and `Display` leave its signature out.
 #[derive(Clone, PartialEq, Eq)]

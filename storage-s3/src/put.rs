@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use backup_core::{
-    ByteStream, Clock, Error, ErrorKind, Key, ObjectLock, ObjectMeta, PutMode, PutOptions, Result, SystemClock,
+    ByteStream, Clock, Error, ErrorKind, Key, ObjectLock, ObjectMeta, PutMode, PutOptions, Result,
+    SystemClock,
 };
 use chrono::SubsecRound;
 
@@ -57,8 +58,7 @@ pub(crate) async fn put(
     let plan = bucket.parts(options.size_hint);
     let mut marker = [0; 16];
     getrandom::fill(&mut marker).map_err(|err| {
-        Error::new(ErrorKind::Unexpected, "the operating system gives no random numbers")
-            .with_source(err)
+        Error::new(ErrorKind::Unexpected, "the operating system gives no random numbers").with_source(err)
     })?;
     let marker = hex::encode(marker);
     let putting = Putting { bucket, key: key.clone(), mode: options.mode, lock, marker };
@@ -108,9 +108,10 @@ impl Putting {
     /// Decides what a last step that failed has done: `Ok` where the object is there all the same.
     async fn settle(&self, failure: Failure, size: u64) -> Result<()> {
         if failure.code() != "ConditionalRequestConflict" && !failure.is_unclear() {
-            return Err(match failure.is_condition() {
-                true => exists(&self.key).with_source(failure),
-                false => self.bucket.failed(failure, &self.key).await,
+            return Err(if failure.is_condition() {
+                exists(&self.key).with_source(failure)
+            } else {
+                self.bucket.failed(failure, &self.key).await
             });
         }
         match read::ask(&self.bucket, &self.key, None).await {
@@ -140,12 +141,13 @@ impl Putting {
             ObjectMeta::new(self.key.clone(), size, SystemClock.now().trunc_subsecs(0)).with_lock(self.lock)
         };
         match read::ask(&self.bucket, &self.key, None).await {
-            Ok(head) if self.is_ours(&head) && head.meta.size != size => {
-                Err(Error::new(ErrorKind::Corrupt, "the service kept another number of bytes than it was sent")
-                    .with_context("key", &self.key)
-                    .with_context("sent", size)
-                    .with_context("kept", head.meta.size))
-            }
+            Ok(head) if self.is_ours(&head) && head.meta.size != size => Err(Error::new(
+                ErrorKind::Corrupt,
+                "the service kept another number of bytes than it was sent",
+            )
+            .with_context("key", &self.key)
+            .with_context("sent", size)
+            .with_context("kept", head.meta.size)),
             Ok(head) if self.is_ours(&head) => {
                 self.ensure_locked(&head).await?;
                 let lock = head.meta.lock.or(self.lock);
@@ -181,7 +183,8 @@ impl Putting {
             }
             Err(failure) => {
                 let err = failure.into_error(&bucket.location, Some(key));
-                Err(err.with_suggestion("the object is stored and not locked: check the bucket's Object Lock"))
+                Err(err
+                    .with_suggestion("the object is stored and not locked: check the bucket's Object Lock"))
             }
         }
     }

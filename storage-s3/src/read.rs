@@ -8,8 +8,8 @@ use aws_sdk_s3::{
     types::{ObjectLockLegalHoldStatus, ObjectLockMode},
 };
 use backup_core::{
-    ByteStream, Clock, Error, ErrorKind, GetOptions, GetResult, Key, LockMode, ObjectLock, ObjectMeta, Result,
-    SystemClock,
+    ByteStream, Clock, Error, ErrorKind, GetOptions, GetResult, Key, LockMode, ObjectLock, ObjectMeta,
+    Result, SystemClock,
 };
 use chrono::{DateTime, Utc};
 

@@ -22,11 +22,7 @@ pub struct Retries {
 
 impl Default for Retries {
     fn default() -> Self {
-        Self {
-            attempts: 5,
-            first_pause: Duration::from_millis(200),
-            longest_pause: Duration::from_secs(20),
-        }
+        Self { attempts: 5, first_pause: Duration::from_millis(200), longest_pause: Duration::from_secs(20) }
     }
 }
 

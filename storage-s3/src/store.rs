@@ -122,7 +122,9 @@ impl S3Store {
     ///
     /// Cancel-safe.
     pub async fn transition_candidates(&self, entries: &[Entry]) -> Result<Vec<Candidate>> {
-        transition::candidates(&self.bucket, entries).await.map_err(|err| err.with_operation("plan transition"))
+        transition::candidates(&self.bucket, entries)
+            .await
+            .map_err(|err| err.with_operation("plan transition"))
     }
 
     /// Plans which of these backups move to another storage class now; see [`transition::plan`].

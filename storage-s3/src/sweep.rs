@@ -80,7 +80,8 @@ async fn held_bytes(bucket: &Bucket, key: &Key, id: &str) -> u64 {
     let mut marker: Option<String> = None;
     loop {
         let send = || {
-            let request = bucket.client.list_parts().bucket(bucket.name()).key(bucket.path(key)).upload_id(id);
+            let request =
+                bucket.client.list_parts().bucket(bucket.name()).key(bucket.path(key)).upload_id(id);
             request.set_part_number_marker(marker.clone()).send()
         };
         let page = match bucket.call(0, send).await {

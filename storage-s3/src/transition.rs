@@ -28,7 +28,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use act::{candidates, carry_out};
 pub use act::TransitionReport;
+pub(crate) use act::{candidates, carry_out};
 pub(crate) use plan::is_record;
 pub use plan::{Candidate, Decision, KeepReason, Plan, Planned, Rules, plan};

@@ -1,6 +1,13 @@
 //! `S3Store` against servers of its own: one in this process, one of Python that knows locks and classes, and a proxy
 //! that breaks connections on purpose.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub
+)]
 
 #[path = "s3/bodies.rs"]
 mod bodies;

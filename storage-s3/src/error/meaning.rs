@@ -13,7 +13,9 @@ fn by_code(code: &str) -> Option<(ErrorKind, &'static str, &'static str)> {
             "the bucket does not exist",
             "check name, region and endpoint, or make the bucket: a store never does",
         ),
-        "InvalidBucketName" => (ErrorKind::InvalidInput, "no bucket can have this name", "check the bucket's name"),
+        "InvalidBucketName" => {
+            (ErrorKind::InvalidInput, "no bucket can have this name", "check the bucket's name")
+        }
         "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "AuthFailure" => (
             ErrorKind::PermissionDenied,
             "the service does not accept the credentials",
@@ -29,7 +31,6 @@ fn by_code(code: &str) -> Option<(ErrorKind, &'static str, &'static str)> {
             "the clock of this host is wrong",
             "set the clock (`timedatectl`), then run the operation again",
         ),
-        "AccessDenied" | "AllAccessDisabled" | "Forbidden" | "AccountProblem" => return None,
         "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => (
             ErrorKind::InvalidInput,
             "the bucket lies in another region",
@@ -65,16 +66,12 @@ fn by_code(code: &str) -> Option<(ErrorKind, &'static str, &'static str)> {
             "the upload was removed while it was under way",
             "run it again; sweep, and let the bucket's lifecycle sweep, with a longer grace",
         ),
-        "InvalidPart" | "InvalidPartOrder" => (
-            ErrorKind::Unavailable,
-            "the service lost a part of the upload",
-            "run it again",
-        ),
-        "ConditionalRequestConflict" | "OperationAborted" => (
-            ErrorKind::Unavailable,
-            "something else writes to the same name",
-            "run it again",
-        ),
+        "InvalidPart" | "InvalidPartOrder" => {
+            (ErrorKind::Unavailable, "the service lost a part of the upload", "run it again")
+        }
+        "ConditionalRequestConflict" | "OperationAborted" => {
+            (ErrorKind::Unavailable, "something else writes to the same name", "run it again")
+        }
         "BadDigest" | "XAmzContentSHA256Mismatch" | "IncompleteBody" => (
             ErrorKind::Unavailable,
             "bytes changed on the way to the service, again and again",
@@ -141,7 +138,11 @@ fn by_status(status: u16) -> (ErrorKind, &'static str, &'static str) {
             "grant s3:PutObject, s3:GetObject, s3:DeleteObject, s3:ListBucket, s3:AbortMultipartUpload and \
              s3:ListBucketMultipartUploads on the bucket; who may only write needs the first and the fifth",
         ),
-        401 => (ErrorKind::PermissionDenied, "the service does not accept the credentials", "check the credentials"),
+        401 => (
+            ErrorKind::PermissionDenied,
+            "the service does not accept the credentials",
+            "check the credentials",
+        ),
         404 => (ErrorKind::NotFound, "no such object", "list the backups to see which exist"),
         412 => (ErrorKind::AlreadyExists, "the object exists already", "choose another name"),
         413 => (ErrorKind::StorageFull, "larger than the service takes", "store smaller parts"),
@@ -176,8 +177,7 @@ mod tests {
     use super::*;
 
     fn refused(status: u16, code: &str) -> Error {
-        let failure =
-            Failure::Refused { status, code: code.into(), message: "said".into(), unclear: false };
+        let failure = Failure::Refused { status, code: code.into(), message: "said".into(), unclear: false };
         failure.into_error("s3://bucket", None)
     }
 

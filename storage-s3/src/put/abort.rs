@@ -8,7 +8,7 @@ use tokio::{runtime::Handle, task::JoinHandle};
 use crate::{bucket::Bucket, error::Failure};
 
 /// How long an abort may take, with all its attempts. It has this time of its own, whatever became of the put.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// A multipart upload; dropped, it is aborted.
 #[derive(Debug)]

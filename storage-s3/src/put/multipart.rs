@@ -44,8 +44,9 @@ pub(super) async fn put(putting: &Putting, first: Piece, body: Body, plan: &Part
 /// Begins an upload in a task of its own: dropped in the middle, its answer still leads to an abort.
 async fn begin(putting: &Putting) -> Result<Upload> {
     let (bucket, key) = (Arc::clone(&putting.bucket), putting.key.clone());
-    let request = describe!(bucket.client.create_multipart_upload(), putting)
-        .set_checksum_algorithm((bucket.checksums() == Checksums::Sha256).then_some(ChecksumAlgorithm::Sha256));
+    let request = describe!(bucket.client.create_multipart_upload(), putting).set_checksum_algorithm(
+        (bucket.checksums() == Checksums::Sha256).then_some(ChecksumAlgorithm::Sha256),
+    );
     let (tell, told) = oneshot::channel();
     tokio::spawn(async move {
         let attempt = || {
@@ -80,12 +81,7 @@ impl<'a> Flight<'a> {
     }
 
     /// Sends the whole body; returns its parts in order, and its size.
-    async fn fly(
-        mut self,
-        first: Piece,
-        body: Body,
-        plan: &PartPlan,
-    ) -> Result<(Vec<CompletedPart>, u64)> {
+    async fn fly(mut self, first: Piece, body: Body, plan: &PartPlan) -> Result<(Vec<CompletedPart>, u64)> {
         let sent = self.send(first, body, plan).await;
         // Also after a failure: no part shall arrive when the upload is aborted.
         if sent.is_err() {
@@ -181,7 +177,9 @@ fn too_large(bucket: &Bucket, plan: &PartPlan) -> Error {
     Error::new(ErrorKind::StorageFull, "the object is larger than was planned for")
         .with_context("store", &bucket.location)
         .with_context("planned_bytes", plan.capacity())
-        .with_suggestion("raise `S3Options::with_max_object_bytes`, and `with_max_parts` where the service allows")
+        .with_suggestion(
+            "raise `S3Options::with_max_object_bytes`, and `with_max_parts` where the service allows",
+        )
 }
 
 async fn upload(
@@ -201,7 +199,9 @@ async fn upload(
             .content_length(i64::try_from(piece.len()).unwrap_or(i64::MAX))
             .body(piece.stream().await?);
         let answer = match sum.clone() {
-            Sum::Sha256(sum) => request.checksum_sha256(sum).customize().disable_payload_signing().send().await,
+            Sum::Sha256(sum) => {
+                request.checksum_sha256(sum).customize().disable_payload_signing().send().await
+            }
             Sum::Md5(sum) => request.content_md5(sum).send().await,
             Sum::None => request.send().await,
         };

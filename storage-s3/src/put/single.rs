@@ -27,7 +27,9 @@ async fn send(putting: &Putting, piece: &Piece) -> Result<(), Failure> {
             .content_length(i64::try_from(piece.len()).unwrap_or(i64::MAX))
             .set_if_none_match(putting.condition());
         let answer = match sum.clone() {
-            Sum::Sha256(sum) => request.checksum_sha256(sum).customize().disable_payload_signing().send().await,
+            Sum::Sha256(sum) => {
+                request.checksum_sha256(sum).customize().disable_payload_signing().send().await
+            }
             Sum::Md5(sum) => request.content_md5(sum).send().await,
             Sum::None => request.send().await,
         };

@@ -23,14 +23,12 @@ pub struct TransitionReport {
 impl TransitionReport {
     /// Fails with the first error, where there was one.
     pub fn ensure_complete(mut self) -> Result<Self> {
-        match self.failed.is_empty() {
-            true => Ok(self),
-            false => {
-                let left = self.failed.len();
-                let (key, err) = self.failed.swap_remove(0);
-                Err(err.with_context("not_moved", left).with_context("first", key))
-            }
+        if self.failed.is_empty() {
+            return Ok(self);
         }
+        let left = self.failed.len();
+        let (key, err) = self.failed.swap_remove(0);
+        Err(err.with_context("not_moved", left).with_context("first", key))
     }
 }
 

@@ -162,7 +162,8 @@ impl Copying<'_> {
             let end = size.min(start + step);
             let number = i32::try_from(parts.len() + 1).unwrap_or(i32::MAX);
             let attempt = || async {
-                let request = bucket.client.upload_part_copy().bucket(bucket.name()).key(bucket.path(self.key));
+                let request =
+                    bucket.client.upload_part_copy().bucket(bucket.name()).key(bucket.path(self.key));
                 let request = with_customer_key!(request, bucket.customer_key());
                 let request = with_source_key!(request, bucket.customer_key())
                     .upload_id(upload.id())
@@ -195,8 +196,14 @@ impl Copying<'_> {
     }
 
     async fn tags(&self) -> Result<Option<String>, Failure> {
-        let send =
-            || self.bucket.client.get_object_tagging().bucket(self.bucket.name()).key(self.bucket.path(self.key)).send();
+        let send = || {
+            self.bucket
+                .client
+                .get_object_tagging()
+                .bucket(self.bucket.name())
+                .key(self.bucket.path(self.key))
+                .send()
+        };
         let answer = self.bucket.call(0, send).await?;
         Ok(tagging(answer.tag_set().iter().map(|tag| (tag.key(), tag.value()))))
     }

@@ -202,5 +202,6 @@ fn rank(class: &StorageClass) -> Option<u8> {
 
 /// Whether an object is a manifest, a claim, a note or a catalog.
 pub(crate) fn is_record(key: &Key) -> bool {
-    key.name().ends_with(".json") || key.segments().rev().skip(1).any(|folder| folder.ends_with(Layout::NOTES))
+    key.name().rsplit('.').next() == Some("json")
+        || key.segments().rev().skip(1).any(|folder| folder.ends_with(Layout::NOTES))
 }

@@ -14,7 +14,10 @@ impl fmt::Display for Plan {
             let (class, bytes, key) = (&object.class, object.bytes, &object.key);
             match decision {
                 Decision::Move { to, after_days } => {
-                    writeln!(f, "  MOVE  {class:13}  {age:>5} d  {bytes:>15} B  {key}  to {to}: older than {after_days} days")?;
+                    writeln!(
+                        f,
+                        "  MOVE  {class:13}  {age:>5} d  {bytes:>15} B  {key}  to {to}: older than {after_days} days"
+                    )?;
                 }
                 Decision::Keep { reason } if with_kept => {
                     writeln!(f, "  keep  {class:13}  {age:>5} d  {bytes:>15} B  {key}  {reason}")?;

@@ -11,9 +11,7 @@ fn now() -> DateTime<Utc> {
 
 fn rules() -> Rules {
     // In any order.
-    Rules::new()
-        .archive_after(180, StorageClass::Glacier)
-        .cool_after(30, StorageClass::StandardIa)
+    Rules::new().archive_after(180, StorageClass::Glacier).cool_after(30, StorageClass::StandardIa)
 }
 
 fn candidate(name: &str, days: i64, bytes: u64, class: StorageClass) -> Candidate {
@@ -49,7 +47,9 @@ fn the_rule_with_the_most_days_that_the_age_reaches_decides() {
 
 #[test]
 fn manifests_notes_and_claims_never_move() {
-    for name in ["a/b/c.manifest.json", "a/b/c.notes/x.json", "a/b/c.notes/x", "a/b/c.claim.json", "backups.json"] {
+    for name in
+        ["a/b/c.manifest.json", "a/b/c.notes/x.json", "a/b/c.notes/x", "a/b/c.claim.json", "backups.json"]
+    {
         let planned = plan([candidate(name, 900, 1_000_000, StorageClass::Standard)], &rules(), now());
         assert_eq!(planned.moves().count(), 0, "{name}");
         assert_eq!(planned.objects[0].decision, Decision::Keep { reason: KeepReason::Record });

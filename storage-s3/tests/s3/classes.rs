@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use aws_smithy_types::base64;
 use backup_core::{
-    ErrorKind, Filter, Level, LockMode, Pipeline, PutOptions, Secret, Store, StoreExt,
-    compress::Identity,
-    pipeline::BackupRequest,
-    testkit::fake::FakeDumper,
+    ErrorKind, Filter, Level, LockMode, Pipeline, PutOptions, Secret, Store, StoreExt, compress::Identity,
+    pipeline::BackupRequest, testkit::fake::FakeDumper,
 };
 use chrono::TimeDelta;
-use storage_s3::{Encryption, StorageClass, transition::{self, Candidate, Rules}};
+use storage_s3::{
+    Encryption, StorageClass,
+    transition::{self, Candidate, Rules},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fixture::{
@@ -71,10 +72,13 @@ async fn a_customers_key_goes_with_every_request_and_is_never_shown() {
             let sent = |name: &str, value: &str| head.contains(&format!("{name}: {value}"));
             assert!(sent("x-amz-server-side-encryption-customer-key", &secret), "{step:?}: {head}");
             // The MD5 of 32 times 7.
-            assert!(sent("x-amz-server-side-encryption-customer-key-md5", &md5_of_sevens()), "{step:?}: {head}");
+            assert!(
+                sent("x-amz-server-side-encryption-customer-key-md5", &md5_of_sevens()),
+                "{step:?}: {head}"
+            );
         }
     }
-    let url = store.presigned_get(&key("a/1000"), Duration::from_secs(60)).await;
+    let url = store.presigned_get(&key("a/1000"), Duration::from_mins(1)).await;
     assert_eq!(url.unwrap_err().kind(), ErrorKind::Unsupported);
 }
 
@@ -152,7 +156,7 @@ async fn a_presigned_url_reads_the_object_and_hides_its_signature() {
     let bucket = moto::bucket(Has::Nothing).await;
     let store = open(options(moto::url(), &bucket)).await;
     store.put_bytes(&key("a/b.txt"), "what it holds").await.unwrap();
-    let url = store.presigned_get(&key("a/b.txt"), Duration::from_secs(60)).await.unwrap();
+    let url = store.presigned_get(&key("a/b.txt"), Duration::from_mins(1)).await.unwrap();
     for shown in [format!("{url:?}"), url.to_string()] {
         assert!(shown.contains("a/b.txt?***") && !shown.contains("Signature"), "{shown}");
     }
@@ -164,7 +168,7 @@ async fn a_presigned_url_reads_the_object_and_hides_its_signature() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("what it holds"), "{answer}");
-    for wrong in [Duration::ZERO, Duration::from_secs(8 * 24 * 3600)] {
+    for wrong in [Duration::ZERO, Duration::from_hours(8 * 24)] {
         let err = store.presigned_get(&key("a"), wrong).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::InvalidInput);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use backup_core::{Error, ErrorKind, GetOptions, PutOptions, Secret, Store, StoreExt};
 use storage_s3::{Creates, Retries, S3Credentials};
+use tokio::io::AsyncReadExt;
 
 use crate::fixture::{
     ACCESS, MIB, SECRET, body, in_process, key,
@@ -102,4 +103,23 @@ async fn an_archived_object_says_how_to_get_at_it() {
     let err = store.get(&key("a"), GetOptions::default()).await.unwrap_err();
     assert_eq!((err.kind(), err.is_retryable()), (ErrorKind::Unavailable, false));
     assert!(err.suggestions()[0].contains("restore-object"), "{err:?}");
+}
+
+/// The client speaks TLS: without the feature that brings it all compiles, and no request is ever sent.
+#[tokio::test]
+async fn an_encrypted_request_leaves_this_process() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let store = open(options(&url, "bucket").with_retries(Retries::none())).await;
+    let hello = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut start = [0; 3];
+        stream.read_exact(&mut start).await.unwrap();
+        start
+    };
+    let (key, asked) = (key("a"), tokio::time::timeout(Duration::from_secs(10), hello));
+    let (err, hello) = tokio::join!(store.head(&key), asked);
+    // A handshake of TLS 1.x.
+    assert_eq!(hello.unwrap()[..2], [0x16, 0x03]);
+    assert_eq!(err.unwrap_err().kind(), ErrorKind::Unavailable);
 }

@@ -45,7 +45,10 @@ async fn a_locked_object_is_neither_deleted_nor_replaced() {
             assert_eq!(put.lock, Some(lock));
             assert_eq!(store.head(&key).await.unwrap().lock, Some(lock));
             let err = store.delete(&key).await.unwrap_err();
-            assert_eq!((err.kind(), err.message()), (ErrorKind::PermissionDenied, "the object is locked by its store"));
+            assert_eq!(
+                (err.kind(), err.message()),
+                (ErrorKind::PermissionDenied, "the object is locked by its store")
+            );
             let overwrite = PutOptions::default().with_mode(PutMode::Overwrite);
             let err = store.put(&key, body(&pattern(10)), overwrite).await.unwrap_err();
             assert_eq!(err.kind(), ErrorKind::PermissionDenied);
@@ -58,7 +61,10 @@ async fn a_locked_object_is_neither_deleted_nor_replaced() {
 async fn a_lock_ends_and_then_the_object_goes() {
     let (store, bucket) = locking(Deletes::EveryVersion).await;
     let lock = ObjectLock::new(LockMode::Compliance, now() + Duration::seconds(2));
-    store.put(&key("a/b"), bytes::Bytes::from_static(b"x").into(), PutOptions::default().with_lock(lock)).await.unwrap();
+    store
+        .put(&key("a/b"), bytes::Bytes::from_static(b"x").into(), PutOptions::default().with_lock(lock))
+        .await
+        .unwrap();
     assert_eq!(store.delete(&key("a/b")).await.unwrap_err().kind(), ErrorKind::PermissionDenied);
     tokio::time::sleep(std::time::Duration::from_millis(3200)).await;
     store.delete(&key("a/b")).await.unwrap();
@@ -88,11 +94,17 @@ async fn a_default_lock_keeps_artifacts_and_manifests_but_not_claims_and_notes()
 async fn a_lock_is_extended_and_never_shortened() {
     let (store, _) = locking(Deletes::Name).await;
     let short = ObjectLock::new(LockMode::Governance, in_days(2));
-    store.put(&key("a/b"), bytes::Bytes::from_static(b"x").into(), PutOptions::default().with_lock(short)).await.unwrap();
+    store
+        .put(&key("a/b"), bytes::Bytes::from_static(b"x").into(), PutOptions::default().with_lock(short))
+        .await
+        .unwrap();
     let longer = ObjectLock::new(LockMode::Compliance, in_days(9));
     assert_eq!(store.extend_lock(&key("a/b"), longer).await.unwrap(), longer);
     assert_eq!(store.head(&key("a/b")).await.unwrap().lock, Some(longer));
-    for weaker in [ObjectLock::new(LockMode::Compliance, in_days(8)), ObjectLock::new(LockMode::Governance, in_days(10))] {
+    for weaker in [
+        ObjectLock::new(LockMode::Compliance, in_days(8)),
+        ObjectLock::new(LockMode::Governance, in_days(10)),
+    ] {
         let err = store.extend_lock(&key("a/b"), weaker).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::InvalidInput, "{weaker:?}");
     }
@@ -106,7 +118,10 @@ async fn a_legal_hold_keeps_an_object_until_it_is_lifted() {
     store.put_bytes(&key("a/b"), "x").await.unwrap();
     store.set_legal_hold(&key("a/b"), LegalHold::On).await.unwrap();
     let err = store.delete(&key("a/b")).await.unwrap_err();
-    assert_eq!((err.kind(), err.message()), (ErrorKind::PermissionDenied, "the object is under a legal hold"));
+    assert_eq!(
+        (err.kind(), err.message()),
+        (ErrorKind::PermissionDenied, "the object is under a legal hold")
+    );
     store.set_legal_hold(&key("a/b"), LegalHold::Off).await.unwrap();
     store.delete(&key("a/b")).await.unwrap();
     assert_eq!(versions(&bucket).await, 0);

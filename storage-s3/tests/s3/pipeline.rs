@@ -5,11 +5,7 @@ use backup_core::{
     compress::Identity,
     pipeline::{BackupRequest, Confirmation, RestoreRequest},
     retention::Period,
-    testkit::{
-        clock::ManualClock,
-        fake::FakeDumper,
-        fake_restorer::FakeRestorer,
-    },
+    testkit::{clock::ManualClock, fake::FakeDumper, fake_restorer::FakeRestorer},
 };
 use chrono::TimeDelta;
 use storage_s3::{Deletes, S3Store};
@@ -21,7 +17,7 @@ use crate::fixture::{
 };
 
 fn pipeline(store: &S3Store, clock: &ManualClock) -> Pipeline {
-    Pipeline::new(FakeDumper::new(pattern(7 * MIB)), store.clone())
+    Pipeline::new(FakeDumper::new(pattern(5 * MIB + 1)), store.clone())
         .with_environment("production")
         .with_compressor(Identity)
         .with_clock(clock.clone())
@@ -38,16 +34,16 @@ async fn backups_live_and_end_in_a_bucket() {
         let clock = ManualClock::at("2026-11-20T02:00:00Z");
         let pipeline = pipeline(&store, &clock);
         let mut backups = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..2 {
             backups.push(pipeline.backup(BackupRequest::new()).await.unwrap().backup);
             clock.advance(TimeDelta::days(1));
         }
         let newest = backups.last().unwrap();
-        assert_eq!(pipeline.list(&Filter::all()).await.unwrap().entries.len(), 3);
+        assert_eq!(pipeline.list(&Filter::all()).await.unwrap().entries.len(), 2);
         pipeline.verify(newest, Level::Decoded).await.unwrap().ensure_passed().unwrap();
         let restorer = FakeRestorer::new(DumperInfo::new("fake", "blob", "blob"));
         pipeline.restore(newest, &restorer, RestoreRequest::new().confirmed()).await.unwrap();
-        assert!(restorer.held().unwrap() == pattern(7 * MIB));
+        assert!(restorer.held().unwrap() == pattern(5 * MIB + 1));
 
         let policy = Retention::new().keep_last_of(Period::Each, 1).with_max_deleted_percent(100);
         let plan = pipeline.plan_prune(&policy, &Filter::all()).await.unwrap();
