@@ -82,4 +82,16 @@ macro_rules! with_source_key {
         }
     };
 }
-pub(crate) use {describe, with_customer_key, with_source_key};
+
+/// Sends a body with its checksum. A signature over the header that holds a SHA-256 makes another one over the bytes
+/// needless.
+macro_rules! send_with_sum {
+    ($request:expr, $sum:expr) => {
+        match $sum {
+            Sum::Sha256(sum) => $request.checksum_sha256(sum).customize().disable_payload_signing().send().await,
+            Sum::Md5(sum) => $request.content_md5(sum).send().await,
+            Sum::None => $request.send().await,
+        }
+    };
+}
+pub(crate) use {describe, send_with_sum, with_customer_key, with_source_key};

@@ -13,7 +13,7 @@ use super::{
     Putting,
     abort::Upload,
     body::Body,
-    fields::{describe, with_customer_key},
+    fields::{describe, send_with_sum, with_customer_key},
     piece::{Piece, Sum},
 };
 use crate::{bucket::Bucket, error::Failure, options::Checksums, part::PartPlan};
@@ -198,13 +198,7 @@ async fn upload(
             .part_number(number)
             .content_length(i64::try_from(piece.len()).unwrap_or(i64::MAX))
             .body(piece.stream().await?);
-        let answer = match sum.clone() {
-            Sum::Sha256(sum) => {
-                request.checksum_sha256(sum).customize().disable_payload_signing().send().await
-            }
-            Sum::Md5(sum) => request.content_md5(sum).send().await,
-            Sum::None => request.send().await,
-        };
+        let answer = send_with_sum!(request, sum.clone());
         match answer?.e_tag() {
             None | Some("") => Err(Failure::senseless("no ETag")),
             Some(etag) => Ok(etag.to_owned()),

@@ -2,7 +2,7 @@
 
 use super::{
     Putting,
-    fields::describe,
+    fields::{describe, send_with_sum},
     piece::{Piece, Sum},
 };
 use crate::error::Failure;
@@ -26,13 +26,7 @@ async fn send(putting: &Putting, piece: &Piece) -> Result<(), Failure> {
             .body(piece.stream().await?)
             .content_length(i64::try_from(piece.len()).unwrap_or(i64::MAX))
             .set_if_none_match(putting.condition());
-        let answer = match sum.clone() {
-            Sum::Sha256(sum) => {
-                request.checksum_sha256(sum).customize().disable_payload_signing().send().await
-            }
-            Sum::Md5(sum) => request.content_md5(sum).send().await,
-            Sum::None => request.send().await,
-        };
+        let answer = send_with_sum!(request, sum.clone());
         match answer?.e_tag() {
             None | Some("") => Err(Failure::senseless("no ETag")),
             Some(_) => Ok(()),

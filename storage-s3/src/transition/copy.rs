@@ -49,6 +49,8 @@ pub(super) async fn copy(bucket: &Arc<Bucket>, object: &Candidate, to: &StorageC
     }
     copying.ensure_locked().await?;
     if let (Deletes::EveryVersion, Some(old)) = (bucket.options.deletes, &head.version)
+        // Without versions, or while they are suspended, the copy bears the same one.
+        && old != "null"
         && let Err(failure) = delete::remove(bucket, key, Some(old)).await
     {
         // Locked, for instance; every version goes with the backup.

@@ -13,7 +13,7 @@ const LEAST_BYTES: u64 = 128 * 1024;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Rules {
-    /// Days, and the class from then on; the first rule is not the warmest one by itself.
+    /// Days, and the class from then on, the fewest days first.
     pub steps: Vec<(u32, StorageClass)>,
 }
 
