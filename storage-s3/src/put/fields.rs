@@ -88,7 +88,9 @@ macro_rules! with_source_key {
 macro_rules! send_with_sum {
     ($request:expr, $sum:expr) => {
         match $sum {
-            Sum::Sha256(sum) => $request.checksum_sha256(sum).customize().disable_payload_signing().send().await,
+            Sum::Sha256(sum) => {
+                $request.checksum_sha256(sum).customize().disable_payload_signing().send().await
+            }
             Sum::Md5(sum) => $request.content_md5(sum).send().await,
             Sum::None => $request.send().await,
         }

@@ -40,7 +40,7 @@ async fn artifacts_get_class_tags_and_encryption_and_records_stay_hot() {
     ] {
         store.put(&key(name), body(&pattern(bytes)), PutOptions::default()).await.unwrap();
         let head = client.head_object().bucket(&bucket).key(name).send().await.unwrap();
-        assert_eq!(head.storage_class().map(|class| class.as_str()), class, "{name}");
+        assert_eq!(head.storage_class().map(aws_sdk_s3::types::StorageClass::as_str), class, "{name}");
         assert_eq!(head.server_side_encryption().unwrap().as_str(), "aws:kms", "{name}");
         assert_eq!(head.ssekms_key_id(), Some("key-id"), "{name}");
         let tags = client.get_object_tagging().bucket(&bucket).key(name).send().await.unwrap();
@@ -116,7 +116,7 @@ async fn a_transition_keeps_bytes_tags_and_lock() {
         assert_eq!(head.storage_class().unwrap().as_str(), "STANDARD_IA", "{key}");
         assert!(head.metadata().unwrap().contains_key("backup-put"), "{key}");
         let tags = client.get_object_tagging().bucket(&bucket).key(key.as_str()).send().await.unwrap();
-        assert_eq!(tags.tag_set().first().map(|tag| tag.value()), Some("shop"), "{key}");
+        assert_eq!(tags.tag_set().first().map(aws_sdk_s3::types::Tag::value), Some("shop"), "{key}");
         assert!(store.head(key).await.unwrap().lock.is_some(), "{key}");
         assert!(store.get_bytes(key, 10 * MIB).await.unwrap() == pattern(usize::try_from(*bytes).unwrap()));
     }

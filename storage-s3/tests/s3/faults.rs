@@ -49,7 +49,7 @@ impl Broken {
         match found {
             Ok(found) => assert!(stored && found == *bytes, "{what}: stored {stored}, {} bytes", found.len()),
             Err(err) => {
-                assert!(!stored && err.kind() == ErrorKind::NotFound, "{what}: stored {stored}, {err}")
+                assert!(!stored && err.kind() == ErrorKind::NotFound, "{what}: stored {stored}, {err}");
             }
         }
         self.whole.sweep(Duration::ZERO).await.unwrap();
