@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --package benches --bench s3`; `BACKUP_BENCH_MB` is how much is stored (2000 unless said),
 //! `BACKUP_BENCH_ROUNDS` how often (3). The server is a process of its own, so that its memory counts for nobody.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::disallowed_methods)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(clippy::disallowed_methods)]
 
 use std::{
     io::{BufRead, BufReader, Write},
