@@ -13,7 +13,7 @@ use crate::url::Connection;
 
 mod config;
 mod dotenv;
-mod files;
+pub(crate) mod files;
 mod package;
 mod probe;
 mod schema_files;
@@ -49,6 +49,7 @@ pub struct PrismaProject {
     pub(crate) migrations: PathBuf,
     pub(crate) findings: Vec<Finding>,
     pub(crate) warnings: Vec<String>,
+    pub(crate) client_dir: Option<PathBuf>,
 }
 
 /// One thing that was found, where, and by which rule.
@@ -81,6 +82,13 @@ impl PrismaProject {
     /// Cancel-safe.
     pub async fn discover(root: impl Into<PathBuf>) -> Result<Self> {
         Discovery::new(root).run().await
+    }
+
+    /// Uses the client programs in this folder and no others.
+    #[must_use]
+    pub fn with_client_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.client_dir = Some(folder.into());
+        self
     }
 
     /// The folder in which the Prisma CLI is run.

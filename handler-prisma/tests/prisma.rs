@@ -8,3 +8,12 @@ mod setup;
 
 #[path = "prisma/project.rs"]
 mod project;
+
+#[path = "prisma/live.rs"]
+mod live;
+
+#[path = "prisma/history.rs"]
+mod history;
+
+#[path = "prisma/kits.rs"]
+mod kits;

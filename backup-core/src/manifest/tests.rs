@@ -11,6 +11,8 @@ const FULL: &str = include_str!("../../tests/golden/manifest-v1.json");
 const MINIMAL: &str = include_str!("../../tests/golden/manifest-v1-minimal.json");
 /// With the place in the source's log of changes.
 const POSITION: &str = include_str!("../../tests/golden/manifest-v1-position.json");
+/// Of a project whose schema is made by migrations.
+const MIGRATIONS: &str = include_str!("../../tests/golden/manifest-v1-migrations.json");
 /// As a later version of this library may write it, without a new version of the format.
 const LATER: &str = include_str!("../../tests/golden/manifest-v1-later.json");
 
@@ -80,7 +82,7 @@ fn the_format_is_frozen() {
     let manifest = Manifest::from_json(FULL.as_bytes()).unwrap();
     assert_eq!(manifest, full());
     manifest.check_layout().unwrap();
-    for golden in [FULL, MINIMAL, POSITION, LATER] {
+    for golden in [FULL, MINIMAL, POSITION, MIGRATIONS, LATER] {
         let written = Manifest::from_json(golden.as_bytes()).unwrap().to_json().unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), golden);
     }
@@ -111,6 +113,20 @@ fn the_position_is_read_and_left_out_where_there_is_none() {
     assert!(!FULL.contains("position"));
     let lsn = SourcePosition { wal_lsn: Some("0/16B3748".to_owned()), ..SourcePosition::default() };
     assert_eq!(serde_json::to_value(lsn).unwrap(), json!({"wal_lsn": "0/16B3748"}));
+}
+
+#[test]
+fn migrations_are_read_and_left_out_where_there_are_none() {
+    let migrations = Manifest::from_json(MIGRATIONS.as_bytes()).unwrap().migrations.unwrap();
+    let mut expected = Migrations::new("prisma", migrations.list.clone());
+    assert_eq!((expected.applied, expected.last.as_deref()), (1, Some("20260101000000_init")));
+    expected.tool_version = Some("6.19".to_owned());
+    expected.pending = vec!["20260104000000_bad".to_owned()];
+    expected.extra.insert("folder".to_owned(), json!("prisma/migrations"));
+    assert_eq!(migrations, expected);
+    assert_eq!(migrations.list[0].extra["applied_steps"], json!(1));
+    assert_eq!(migrations.list[1].state, MigrationState::RolledBack);
+    assert!(full().migrations.is_none() && !FULL.contains("migrations"));
 }
 
 #[test]

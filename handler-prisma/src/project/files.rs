@@ -13,15 +13,15 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// The text of a file; `None` where there is none.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>> {
-    match bytes(path) {
+    match bytes(path, LARGEST) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(err) if err.kind() == ErrorKind::NotFound => Ok(None),
         Err(err) => Err(err),
     }
 }
 
-/// The bytes of a file.
-pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
+/// The bytes of a file that has at most `limit` of them.
+pub(crate) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let failed = |err: io::Error| {
         let is_missing = matches!(err.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory);
         let err = if is_missing { io::ErrorKind::NotFound.into() } else { err };
@@ -29,11 +29,11 @@ pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
     };
     let file = File::open(path).map_err(failed)?;
     let mut found = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut found).map_err(failed)?;
-    if found.len() as u64 > LARGEST {
+    file.take(limit.saturating_add(1)).read_to_end(&mut found).map_err(failed)?;
+    if found.len() as u64 > limit {
         return Err(Error::new(ErrorKind::InvalidInput, "the file is larger than such a file should be")
             .with_context("path", path.display())
-            .with_context("limit_bytes", LARGEST));
+            .with_context("limit_bytes", limit));
     }
     Ok(found)
 }

@@ -66,6 +66,7 @@ pub(super) fn run(asked: Discovery, probed: Option<Probed>) -> Result<PrismaProj
         migrations,
         findings: search.findings,
         warnings: search.warnings,
+        client_dir: None,
     })
 }
 

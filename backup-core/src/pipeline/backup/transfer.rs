@@ -72,7 +72,7 @@ impl Pipeline {
         meter: &Meter,
         estimate: Option<u64>,
     ) -> Result<(Manifest, Vec<String>)> {
-        let Dump { source, body, encoding, inventory, counted, companions, warnings: noticed } =
+        let Dump { source, body, encoding, inventory, counted, migrations, companions, warnings: noticed } =
             dumper.dump().await?;
         let backup = claim.backup().clone();
         if source.database != backup.database {
@@ -109,6 +109,7 @@ impl Pipeline {
         manifest.frames = frames.filter(|_| inventory.is_some());
         manifest.inventory = inventory;
         manifest.position = position.take().flatten();
+        manifest.migrations = migrations;
         for companion in companions {
             let (name, object) = self.store_companion(companion, claim, meter).await?;
             manifest.companions.insert(name, object);
