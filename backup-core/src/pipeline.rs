@@ -19,6 +19,7 @@ mod delete;
 mod diff;
 mod drill;
 mod fresh;
+pub mod gate;
 mod health;
 mod meter;
 mod orphans;
@@ -34,6 +35,7 @@ pub use drill::{DrillReport, DrillRequest, Drilled};
 pub use fresh::FreshnessReport;
 #[cfg(feature = "schedule")]
 pub(crate) use fresh::newest_good;
+pub use gate::{GateReport, GateRequest};
 pub use orphans::Orphans;
 pub use prune::{PruneInterrupted, PruneReport, Pruned, SpareReason, Spared};
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RowComparison, SafetyBackup, SourceAsTarget};

@@ -268,6 +268,8 @@ impl GetResult {
 }
 
 /// What a store promises; each field is read by a clause of the kit.
+// Each promise stands for itself.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreCapabilities {

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod dumper;
+mod guard;
+mod lock;
 pub mod migrations;
 pub mod project;
 mod restorer;
@@ -13,6 +15,7 @@ use backup_core::{Error, ErrorKind};
 
 pub use backup_core::Secret;
 pub use dumper::PrismaDumper;
+pub use guard::{PrismaGuard, PrismaGuarded, PrismaReport};
 pub use migrations::{History, NextDeploy, Obstacle};
 pub use project::{ConfigCode, Discovery, Finding, PrismaProject, PrismaVersion};
 pub use restorer::PrismaRestorer;

@@ -27,10 +27,24 @@ pub struct History {
     pub rows: Vec<MigrationRow>,
     /// The migrations in the project's folder, in the order in which they are applied.
     pub local: Vec<LocalMigration>,
+    /// Whether the project has that folder.
+    pub folder: MigrationsFolder,
     /// The provider that the project's `migration_lock.toml` names, where there is one.
     pub lock_provider: Option<String>,
     /// The provider of the datasource.
     pub provider: String,
+}
+
+/// Whether a project has the folder of migrations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum MigrationsFolder {
+    /// It has.
+    Present,
+    /// It has not.
+    #[default]
+    Missing,
 }
 
 /// Whether a database has the table of migrations.
@@ -106,6 +120,7 @@ impl History {
             table: content.table,
             rows: content.rows,
             local: folder.migrations,
+            folder: folder.found,
             lock_provider: folder.provider,
             provider: project.provider().to_owned(),
         }))

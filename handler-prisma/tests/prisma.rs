@@ -17,3 +17,6 @@ mod history;
 
 #[path = "prisma/kits.rs"]
 mod kits;
+
+#[path = "prisma/guard.rs"]
+mod guard;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use backup_core::{Digest, Error, ErrorKind, Result};
 use serde::Serialize;
 
+use super::MigrationsFolder;
 use crate::project::files;
 
 /// The largest script that is read, in bytes.
@@ -96,6 +97,7 @@ fn unpadded(checksum: &str) -> String {
 /// What a folder of migrations holds.
 #[derive(Debug, Default)]
 pub(super) struct Folder {
+    pub(super) found: MigrationsFolder,
     pub(super) migrations: Vec<LocalMigration>,
     pub(super) provider: Option<String>,
 }
@@ -109,8 +111,9 @@ pub(super) async fn read(path: &Path) -> Result<Folder> {
 }
 
 fn read_blocking(path: &Path) -> Result<Folder> {
-    let mut folder = Folder::default();
-    for entry in files::entries(path)?.unwrap_or_default() {
+    let Some(entries) = files::entries(path)? else { return Ok(Folder::default()) };
+    let mut folder = Folder { found: MigrationsFolder::Present, ..Folder::default() };
+    for entry in entries {
         // Every folder is a migration, and a symbolic link to one is none.
         let kind =
             entry.file_type().map_err(|err| Error::from(err).with_context("path", entry.path().display()))?;

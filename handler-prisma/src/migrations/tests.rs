@@ -23,6 +23,7 @@ fn history(rows: Vec<MigrationRow>, local: &[&str]) -> History {
         table: MigrationsTable::Present,
         rows,
         local: local.iter().map(|name| LocalMigration::new(*name, Some(name.as_bytes()))).collect(),
+        folder: MigrationsFolder::Present,
         lock_provider: Some("postgresql".to_owned()),
         provider: "postgresql".to_owned(),
     }
