@@ -1,6 +1,7 @@
 //! What the examples share: databases named by a URL or in a configuration file, progress on a terminal, signals, exit codes.
 
 pub mod database;
+pub mod gate;
 pub mod output;
 pub mod parts;
 pub mod progress;

@@ -14,7 +14,7 @@ use crate::{Connection, PrismaProject, migrations::History, missing};
 /// the datasource names one.
 ///
 /// The migrations are read just before the dump begins. That no deploy comes between is what
-/// `PrismaGuard` sees to. Where they cannot be read, the dump says so in a warning.
+/// [`PrismaGuard`](crate::PrismaGuard) sees to. Where they cannot be read, the dump says so in a warning.
 ///
 /// # Cancel safety
 ///
