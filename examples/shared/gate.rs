@@ -185,6 +185,7 @@ pub fn tell(report: &PrismaReport, json: bool) -> Result<()> {
 }
 
 /// Says on standard error what cannot be said by an error of the library.
+#[must_use]
 pub fn complain(err: &Error, json: bool) -> std::process::ExitCode {
     let style = if json { output::Style::Json } else { output::Style::Text };
     style.error("gate", err)

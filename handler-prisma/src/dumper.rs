@@ -47,23 +47,7 @@ impl PrismaDumper {
     ///
     /// [`Unsupported`](backup_core::ErrorKind::Unsupported) without the feature of its engine.
     pub fn new(project: &PrismaProject) -> Result<Self> {
-        let inner: Arc<dyn Dumper> = match project.connection() {
-            #[cfg(feature = "sqlite")]
-            Connection::Sqlite(path) => Arc::new(crate::SqliteDump::new(path).with_checksums()),
-            #[cfg(feature = "postgresql")]
-            Connection::PostgreSql(url) => {
-                let dump = handler_pgdump::PgDump::new(url.config()?);
-                Arc::new(project.client_dir.iter().fold(dump, handler_pgdump::PgDump::client_dir))
-            }
-            #[cfg(feature = "mysql")]
-            Connection::MySql(url) => {
-                let dump = handler_mysqldump::MysqlDump::new(url.config());
-                Arc::new(project.client_dir.iter().fold(dump, handler_mysqldump::MysqlDump::client_dir))
-            }
-            #[allow(unreachable_patterns)] // Where every feature is on.
-            other => return Err(missing(other)),
-        };
-        Ok(Self::by(project, inner))
+        Ok(Self::by(project, inner(project)?))
     }
 
     /// Dumps by a dumper that was set up elsewhere: of the same database, in another format for example.
@@ -94,5 +78,25 @@ impl Dumper for PrismaDumper {
             }
         }
         Ok(dump)
+    }
+}
+
+/// What the engine is dumped by.
+fn inner(project: &PrismaProject) -> Result<Arc<dyn Dumper>> {
+    match project.connection() {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(path) => Ok(Arc::new(crate::SqliteDump::new(path).with_checksums())),
+        #[cfg(feature = "postgresql")]
+        Connection::PostgreSql(url) => {
+            let dump = handler_pgdump::PgDump::new(url.config()?);
+            Ok(Arc::new(project.client_dir.iter().fold(dump, handler_pgdump::PgDump::client_dir)))
+        }
+        #[cfg(feature = "mysql")]
+        Connection::MySql(url) => {
+            let dump = handler_mysqldump::MysqlDump::new(url.config());
+            Ok(Arc::new(project.client_dir.iter().fold(dump, handler_mysqldump::MysqlDump::client_dir)))
+        }
+        #[allow(unreachable_patterns)] // Where every feature is on.
+        other => Err(missing(other)),
     }
 }

@@ -1,4 +1,9 @@
 #![doc = include_str!("../README.md")]
+// Without any engine there is nothing to read a project for.
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "postgresql", feature = "mysql")),
+    allow(dead_code, unused_imports, clippy::unused_async)
+)]
 
 mod dumper;
 mod guard;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backup_core::Result;
 
-use crate::{Connection, PrismaProject};
+use crate::PrismaProject;
 
 /// The number of the lock that Prisma takes in PostgreSQL.
 #[cfg(feature = "postgresql")]
@@ -27,6 +27,8 @@ pub(crate) enum DeployLock {
 
 impl DeployLock {
     /// Takes the lock, and waits so long for whoever has it.
+    #[cfg_attr(not(feature = "mysql"), allow(unused_variables))]
+    #[allow(clippy::unused_async)] // Without a feature there is none to wait for.
     pub(crate) async fn take(
         project: &PrismaProject,
         wait: Duration,
@@ -34,13 +36,13 @@ impl DeployLock {
     ) -> Result<Self> {
         match project.connection() {
             #[cfg(feature = "postgresql")]
-            Connection::PostgreSql(url) => {
+            crate::Connection::PostgreSql(url) => {
                 let lock = handler_pgdump::PgAdvisoryLock::new(POSTGRESQL_LOCK);
                 let lock = project.client_dir.iter().fold(lock, handler_pgdump::PgAdvisoryLock::client_dir);
                 Ok(Self::PostgreSql(lock.take(&url.config()?, wait).await?))
             }
             #[cfg(feature = "mysql")]
-            Connection::MySql(url) => {
+            crate::Connection::MySql(url) => {
                 let lock = handler_mysqldump::MysqlNamedLock::new(MYSQL_LOCK);
                 let lock =
                     project.client_dir.iter().fold(lock, handler_mysqldump::MysqlNamedLock::client_dir);
@@ -54,14 +56,12 @@ impl DeployLock {
                     Err(err) => Err(err),
                 }
             }
-            _ => {
-                let _unused = (wait, warnings);
-                Ok(Self::None)
-            }
+            _ => Ok(Self::None),
         }
     }
 
     /// Gives the lock back; an error where it was lost meanwhile.
+    #[allow(clippy::unused_async)] // As above.
     pub(crate) async fn release(self) -> Result<()> {
         match self {
             Self::None => Ok(()),

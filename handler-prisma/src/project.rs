@@ -44,11 +44,14 @@ pub struct PrismaProject {
     pub(crate) version: Option<PrismaVersion>,
     pub(crate) schema: PathBuf,
     pub(crate) provider: String,
+    #[cfg_attr(not(feature = "postgresql"), allow(dead_code))]
     pub(crate) schemas: Vec<String>,
     pub(crate) connection: Connection,
     pub(crate) migrations: PathBuf,
     pub(crate) findings: Vec<Finding>,
+    pub(crate) notes: Vec<String>,
     pub(crate) warnings: Vec<String>,
+    #[cfg_attr(not(any(feature = "postgresql", feature = "mysql")), allow(dead_code))]
     pub(crate) client_dir: Option<PathBuf>,
 }
 
@@ -133,7 +136,13 @@ impl PrismaProject {
         &self.findings
     }
 
-    /// What needs a look: a pooler, a parameter that was dropped; one sentence each.
+    /// What of the URL does not reach the client programs, one sentence each.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// What needs a look: a pooler, for example; one sentence each. They are warnings of every backup.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings

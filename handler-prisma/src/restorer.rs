@@ -32,23 +32,7 @@ impl PrismaRestorer {
     ///
     /// [`Unsupported`](backup_core::ErrorKind::Unsupported) without the feature of its engine.
     pub fn new(project: &PrismaProject) -> Result<Self> {
-        let inner: Arc<dyn Restorer> = match project.connection() {
-            #[cfg(feature = "sqlite")]
-            Connection::Sqlite(path) => Arc::new(crate::SqliteRestore::new(path)),
-            #[cfg(feature = "postgresql")]
-            Connection::PostgreSql(url) => {
-                let restore = handler_pgdump::PgRestore::new(url.config()?);
-                Arc::new(project.client_dir.iter().fold(restore, handler_pgdump::PgRestore::client_dir))
-            }
-            #[cfg(feature = "mysql")]
-            Connection::MySql(url) => {
-                let restore = handler_mysqldump::MysqlRestore::new(url.config());
-                Arc::new(project.client_dir.iter().fold(restore, handler_mysqldump::MysqlRestore::client_dir))
-            }
-            #[allow(unreachable_patterns)] // Where every feature is on.
-            other => return Err(missing(other)),
-        };
-        Ok(Self::by(project, inner))
+        Ok(Self::by(project, inner(project)?))
     }
 
     /// Restores by a restorer that was set up elsewhere, into the same database.
@@ -81,5 +65,25 @@ impl Restorer for PrismaRestorer {
 
     async fn scratch(&self, like: &ScratchLike) -> Result<Box<dyn Scratch>> {
         self.inner.scratch(like).await
+    }
+}
+
+/// What the engine is restored by.
+fn inner(project: &PrismaProject) -> Result<Arc<dyn Restorer>> {
+    match project.connection() {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(path) => Ok(Arc::new(crate::SqliteRestore::new(path))),
+        #[cfg(feature = "postgresql")]
+        Connection::PostgreSql(url) => {
+            let restore = handler_pgdump::PgRestore::new(url.config()?);
+            Ok(Arc::new(project.client_dir.iter().fold(restore, handler_pgdump::PgRestore::client_dir)))
+        }
+        #[cfg(feature = "mysql")]
+        Connection::MySql(url) => {
+            let restore = handler_mysqldump::MysqlRestore::new(url.config());
+            Ok(Arc::new(project.client_dir.iter().fold(restore, handler_mysqldump::MysqlRestore::client_dir)))
+        }
+        #[allow(unreachable_patterns)] // Where every feature is on.
+        other => Err(missing(other)),
     }
 }

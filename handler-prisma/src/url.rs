@@ -29,8 +29,10 @@ pub enum Connection {
 pub struct ParsedUrl {
     /// Where it leads.
     pub connection: Connection,
-    /// What of it does not reach the client programs, or makes the database unfit for a dump; one sentence each.
+    /// What of it does not reach the client programs, one sentence each.
     pub notes: Vec<String>,
+    /// What needs a look: a pooler, encryption that is not what was asked for; one sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl Connection {
@@ -54,7 +56,7 @@ impl Connection {
     /// let url = Secret::new("postgresql://app:p%40ss@db.example/shop?schema=sales&connection_limit=5");
     /// let parsed = Connection::parse("postgresql", &url, Path::new("prisma"))?;
     /// assert_eq!(parsed.connection.location(), "db.example:5432");
-    /// assert_eq!(parsed.notes, ["connection_limit is Prisma's own, and was dropped"]);
+    /// assert_eq!(parsed.notes, ["connection_limit means nothing to the client programs, and was dropped"]);
     ///
     /// let refused = Connection::parse("postgresql", &Secret::new("prisma://accelerate.prisma-data.net/?api_key=x"), Path::new("."));
     /// assert_eq!(refused.unwrap_err().code(), "unsupported");
@@ -72,7 +74,7 @@ impl Connection {
             "mysql" => mysql::parse(text, base),
             _ => {
                 let connection = Self::Sqlite(sqlite_path(text, base)?);
-                Ok(ParsedUrl { connection, notes: Vec::new() })
+                Ok(ParsedUrl { connection, notes: Vec::new(), warnings: Vec::new() })
             }
         }
     }
@@ -162,8 +164,9 @@ fn parts(text: &str) -> Result<Parts> {
     if url.cannot_be_a_base() || url.fragment().is_some() {
         return Err(bad());
     }
-    let decoded =
-        |part: &str| percent_encoding::percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
+    let decoded = |part: &str| {
+        percent_encoding::percent_decode_str(part).decode_utf8().map(std::borrow::Cow::into_owned)
+    };
     let user = Some(decoded(url.username()).map_err(|_| bad())?).filter(|user| !user.is_empty());
     let password = match url.password() {
         Some(password) => Some(Secret::new(decoded(password).map_err(|_| bad())?)),
@@ -193,7 +196,7 @@ fn dropped(name: &str) -> String {
     let plausible = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     // A piece of a mangled URL may be a piece of a password.
     let name = if plausible && !name.is_empty() { name } else { "a parameter (not shown)" };
-    format!("{name} is Prisma's own, and was dropped")
+    format!("{name} means nothing to the client programs, and was dropped")
 }
 
 /// Refuses an identity in PKCS#12, which no client program reads.

@@ -142,3 +142,56 @@ fn commands(opening: Bytes, keep_alive: Bytes, closed: oneshot::Receiver<Bytes>)
         }
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> Tool {
+        Tool::new("sh", "sh").arg("-c").arg(script)
+    }
+
+    #[tokio::test]
+    async fn a_session_answers_while_it_is_held() {
+        let echo = sh("while read -r line; do echo \"$line\"; done");
+        let (session, line) = HeldSession::open(echo, "\ntaken\n", "alive\n").await.unwrap();
+        assert!(session.is_open());
+        assert_eq!(line, "taken", "the empty line before it is no answer");
+        assert_eq!(session.close("given back\n").await.unwrap(), "\ntaken\ngiven back\n");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ends_before_it_answers_is_an_error() {
+        for script in
+            ["read -r line; exit 0", "read -r line; echo refused >&2; exit 3", "exec /nowhere/at/all"]
+        {
+            let err = HeldSession::open(sh(script), "take\n", "\n").await.unwrap_err();
+            assert_eq!(err.kind(), ErrorKind::ToolFailed, "{script}: {err}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_lost_says_so_at_its_end() {
+        for script in ["read -r line; echo taken; exit 3", "read -r line; echo taken; exit 0"] {
+            let (session, _) = HeldSession::open(sh(script), "take\n", "\n").await.unwrap();
+            while session.is_open() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                if script.ends_with('0') {
+                    break;
+                }
+            }
+            session.close("give back\n").await.unwrap_err();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dropped_session_kills_its_program_and_gives_it_no_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("ended");
+        let script = format!("read -r line; echo taken; read -r line; touch '{}'", mark.display());
+        let (session, _) = HeldSession::open(sh(&script), "take\n", "\n").await.unwrap();
+        drop(session);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!mark.exists());
+    }
+}

@@ -1,9 +1,11 @@
 //! Reads `_prisma_migrations` out of each database.
 
 use backup_core::Result;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 
-use super::{MigrationRow, MigrationsTable, unreadable};
+#[cfg(any(feature = "postgresql", feature = "mysql"))]
+use super::unreadable;
+use super::{MigrationRow, MigrationsTable};
 use crate::{Connection, PrismaProject, missing};
 
 #[cfg(feature = "mysql")]
@@ -14,6 +16,7 @@ mod postgresql;
 mod sqlite;
 
 /// How many letters of a failure's log are kept.
+#[cfg(any(feature = "sqlite", feature = "postgresql"))]
 const LOG_LETTERS: usize = 2000;
 
 /// What the database says.
@@ -67,13 +70,14 @@ impl Reader {
     ///
     /// Cancel-safe.
     pub(super) async fn read(&self) -> Result<Content> {
-        match self {
+        // By value, as without any engine there is no variant.
+        match *self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(path) => sqlite::read(path).await,
+            Self::Sqlite(ref path) => sqlite::read(path).await,
             #[cfg(feature = "postgresql")]
-            Self::PostgreSql(question) => question.ask().await,
+            Self::PostgreSql(ref question) => question.ask().await,
             #[cfg(feature = "mysql")]
-            Self::MySql(database) => mysql::read(database).await,
+            Self::MySql(ref database) => mysql::read(database).await,
         }
     }
 }
@@ -140,7 +144,10 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
         return Some(time.to_utc());
     }
     let forms = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
-    forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()).map(|time| time.and_utc())
+    forms
+        .iter()
+        .find_map(|form| chrono::NaiveDateTime::parse_from_str(text, form).ok())
+        .map(|time| time.and_utc())
 }
 
 #[cfg(all(test, feature = "sqlite", feature = "postgresql"))]

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use backup_core::{Error, ErrorKind, Result, Secret};
+use backup_core::{Error, ErrorKind, Result};
 
 use super::{
     Discovery, Finding, PrismaProject, PrismaVersion,
@@ -17,10 +17,9 @@ use super::{
     variables::Variables,
     version,
 };
-use crate::{
-    schema::Value,
-    url::{Connection, ParsedUrl},
-};
+use crate::schema::Value;
+
+mod url;
 
 /// The extensions that a config file may have, in the order in which they are tried.
 const EXTENSIONS: [&str; 6] = ["js", "ts", "mjs", "cjs", "mts", "cts"];
@@ -55,7 +54,7 @@ pub(super) fn run(asked: Discovery, probed: Option<Probed>) -> Result<PrismaProj
     let migrations = search.migrations(version, config.as_ref(), &path, &schema)?;
     search.findings.push(url);
     search.warnings.extend(variables.warnings);
-    search.warnings.extend(parsed.notes);
+    search.warnings.extend(parsed.warnings);
     Ok(PrismaProject {
         root: search.root,
         version: known.or(Some(version)),
@@ -65,6 +64,7 @@ pub(super) fn run(asked: Discovery, probed: Option<Probed>) -> Result<PrismaProj
         connection: parsed.connection,
         migrations,
         findings: search.findings,
+        notes: parsed.notes,
         warnings: search.warnings,
         client_dir: None,
     })
@@ -93,19 +93,19 @@ impl Config {
 }
 
 impl Search {
-    fn found(&mut self, what: &'static str, found: impl ToString, because: impl Into<String>) {
+    fn found(&mut self, what: &'static str, found: &dyn std::fmt::Display, because: impl Into<String>) {
         self.findings.push(Finding { what, found: found.to_string(), because: because.into() });
     }
 
     fn version(&mut self) -> Result<Option<PrismaVersion>> {
         if let Some(version) = self.asked.version {
-            self.found("version", "the caller", format!("Prisma {version} was given"));
+            self.found("version", &"the caller", format!("Prisma {version} was given"));
             return version.check().map(Some);
         }
         let Some((version, path, because)) = version::find(&self.root, self.package.as_ref())? else {
             return Ok(None);
         };
-        self.found("version", path, because);
+        self.found("version", &path, because);
         version.check().map(Some)
     }
 
@@ -126,14 +126,14 @@ impl Search {
             return Err(Error::new(ErrorKind::InvalidInput, "there is no such config file")
                 .with_context("config", path.display()));
         };
-        self.found("config", path.display(), because);
+        self.found("config", &path.display(), because);
         Ok(Some(Config { path, read: config::read(&text) }))
     }
 
     /// The schema's file or folder.
     fn schema(&mut self, version: PrismaVersion, config: Option<&Config>) -> Result<PathBuf> {
         let (path, because) = self.locate_schema(version, config)?;
-        self.found("schema", path.display(), because);
+        self.found("schema", &path.display(), because);
         Ok(path)
     }
 
@@ -188,7 +188,7 @@ impl Search {
         } else {
             (seven, "nothing says the version, and the schema has no url, as it has since Prisma 7")
         };
-        self.found("version", "the schema", because);
+        self.found("version", &"the schema", because);
         let path = self.schema(version, config)?;
         let schema = SchemaFiles::read(&path)?;
         Ok((version, path, schema))
@@ -234,100 +234,6 @@ impl Search {
         Ok(variables)
     }
 
-    fn connection(
-        &self,
-        version: PrismaVersion,
-        config: Option<&Config>,
-        schema: &SchemaFiles,
-        provider: &str,
-        variables: &Variables,
-    ) -> Result<(Finding, ParsedUrl)> {
-        let (url, found, because) = self.url(version, config, schema, variables)?;
-        let base = match config {
-            Some(config) if version.major >= 7 => config.folder(),
-            None if version.major >= 7 => &self.root,
-            _ => schema.folder(),
-        };
-        let parsed = Connection::parse(provider, &url, base)
-            .map_err(|err| err.with_context("url_from", &found).with_context("provider", provider))?;
-        let mut because = because;
-        if let Connection::Sqlite(path) = &parsed.connection {
-            because.push_str(&format!(
-                "; a relative path starts at {} in Prisma {version}, which makes it {}",
-                if version.major >= 7 { "the config file's folder" } else { "the folder of the schema file" },
-                path.display()
-            ));
-        }
-        Ok((Finding { what: "url", found, because }, parsed))
-    }
-
-    /// The URL, where it was found, and by which rule.
-    fn url(
-        &self,
-        version: PrismaVersion,
-        config: Option<&Config>,
-        schema: &SchemaFiles,
-        variables: &Variables,
-    ) -> Result<(Secret, String, String)> {
-        if let Some(url) = &self.asked.url {
-            return Ok((url.clone(), "the caller".to_owned(), "it was given".to_owned()));
-        }
-        if let Some(probed) = &self.probed
-            && let Some(url) =
-                probed.direct_url.as_ref().filter(|_| version.major < 7).or(probed.url.as_ref())
-        {
-            let url = Secret::new(url.expose());
-            return Ok((url, "the config file".to_owned(), "it was run".to_owned()));
-        }
-        let block = &schema.datasource;
-        if version.major >= 7 && (block.url.is_some() || block.direct_url.is_some()) {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "the schema has a url, which Prisma 7 refuses (P1012)",
-            )
-            .with_context("schema", schema.file.display())
-            .with_suggestion(
-                "move it to datasource.url of prisma.config.ts, or give the version of Prisma",
-            ));
-        }
-        if let Some(config) = config {
-            let takes_url = (version.major, version.minor) >= (6, 18);
-            if config.read.by_code && self.probed.is_none() {
-                return Err(hidden("the database's URL", config));
-            }
-            if takes_url {
-                let direct = config.read.direct_url.as_ref().filter(|_| version.major < 7);
-                if let Some((value, key)) = direct.map(|value| (value, "datasource.directUrl")).or(config
-                    .read
-                    .url
-                    .as_ref()
-                    .map(|url| (url, "datasource.url")))
-                {
-                    return named(value, key, &config.path, variables, || {
-                        hidden("the database's URL", config)
-                    });
-                }
-                if !config.read.is_readable {
-                    return Err(hidden("the database's URL", config));
-                }
-            }
-        }
-        let direct = block.direct_url.as_ref().map(|value| (value, "directUrl"));
-        match direct.or(block.url.as_ref().map(|value| (value, "url"))) {
-            Some((value, key)) => named(value, key, &schema.file, variables, || {
-                Error::new(ErrorKind::InvalidInput, "the url of the datasource cannot be read")
-                    .with_context("schema", schema.file.display())
-            }),
-            None => Err(Error::new(ErrorKind::InvalidInput, "nothing says the database's URL")
-                .with_context("prisma", version)
-                .with_suggestion(if version.major >= 7 {
-                    "set datasource.url in prisma.config.ts, or give the URL"
-                } else {
-                    "set url in the schema's datasource, or give the URL"
-                })),
-        }
-    }
-
     /// The folder of the migrations.
     fn migrations(
         &mut self,
@@ -346,7 +252,7 @@ impl Search {
             _ => None,
         };
         if let Some(path) = by_config {
-            self.found("migrations", path.display(), "the config file sets migrations.path");
+            self.found("migrations", &path.display(), "the config file sets migrations.path");
             return Ok(path);
         }
         let parent = path.parent().unwrap_or(Path::new("."));
@@ -359,7 +265,7 @@ impl Search {
             (parent, "Prisma before 6.6 keeps them beside the schema's file or folder")
         };
         let folder = base.join("migrations");
-        self.found("migrations", folder.display(), because);
+        self.found("migrations", &folder.display(), because);
         Ok(folder)
     }
 }
@@ -381,40 +287,6 @@ fn config_names(version: PrismaVersion) -> Vec<String> {
             let skipped = if (major, minor) >= (7, 10) { 0 } else { 2 };
             stems.iter().skip(skipped).flat_map(|stem| with(stem)).collect()
         }
-    }
-}
-
-/// A value with where it was found.
-fn named(
-    value: &Value,
-    key: &str,
-    file: &Path,
-    variables: &Variables,
-    computed: impl FnOnce() -> Error,
-) -> Result<(Secret, String, String)> {
-    let because = format!("{key} in {} says so", file.display());
-    let unset = |name: &str| {
-        Error::new(ErrorKind::InvalidInput, "the variable with the database's URL is not set, or empty")
-            .with_context("variable", name)
-            .with_context("named_in", file.display())
-            .with_suggestion("set it, write it into the .env that Prisma loads, or give the URL")
-    };
-    let set = |name: &str| variables.get(name).filter(|(value, _)| !value.expose().trim().is_empty());
-    match value {
-        Value::Literal(text) => Ok((Secret::new(text.as_str()), file.display().to_string(), because)),
-        Value::Env(name) => {
-            let (value, place) = set(name).ok_or_else(|| unset(name))?;
-            Ok((value, format!("{name} of {place}"), because))
-        }
-        Value::EnvOr(name, text) => Ok(match set(name) {
-            Some((value, place)) => (value, format!("{name} of {place}"), because),
-            None => (
-                Secret::new(text.as_str()),
-                file.display().to_string(),
-                format!("{because}, and {name} is not set"),
-            ),
-        }),
-        Value::Computed => Err(computed()),
     }
 }
 

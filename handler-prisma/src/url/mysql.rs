@@ -81,7 +81,7 @@ pub(super) fn parse(text: &str, base: &Path) -> Result<ParsedUrl> {
             found.encryption = MySqlEncryption::Required;
         }
     }
-    Ok(ParsedUrl { connection: Connection::MySql(found), notes })
+    Ok(ParsedUrl { connection: Connection::MySql(found), notes, warnings: Vec::new() })
 }
 
 #[cfg(feature = "mysql")]

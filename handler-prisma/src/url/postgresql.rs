@@ -6,17 +6,6 @@ use backup_core::{Error, ErrorKind, Result, Secret};
 
 use super::{Connection, ParsedUrl, dropped, no_identity, parts, tidied};
 
-/// What Prisma takes in a URL and libpq must not see.
-const DROPPED: &[&str] = &[
-    "connection_limit",
-    "pool_timeout",
-    "statement_cache_size",
-    "socket_timeout",
-    "max_connection_lifetime",
-    "max_idle_connection_lifetime",
-    "single_use_connections",
-];
-
 /// A connection to PostgreSQL, in libpq's terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -39,7 +28,7 @@ pub struct PostgreSqlUrl {
 
 pub(super) fn parse(text: &str, base: &Path) -> Result<ParsedUrl> {
     let parts = parts(text)?;
-    let mut notes = Vec::new();
+    let (mut notes, mut warnings) = (Vec::new(), Vec::new());
     let mut found = PostgreSqlUrl {
         host: if parts.host.is_empty() { "localhost".to_owned() } else { parts.host },
         port: parts.port.unwrap_or(5432),
@@ -54,23 +43,23 @@ pub(super) fn parse(text: &str, base: &Path) -> Result<ParsedUrl> {
     for (name, value) in parts.parameters {
         match name.as_str() {
             "schema" if !value.is_empty() => found.schema = value,
-            "schema" => {}
             "host" => found.host = value,
-            "sslmode" => sslmode = Some(mode(&value, &mut notes)),
+            "sslmode" => sslmode = Some(mode(&value, &mut warnings)),
             "sslaccept" => strict = value == "strict",
             "sslcert" => {
                 found.parameters.push(("sslrootcert", tidied(&base.join(value)).display().to_string()));
             }
             "sslidentity" => return Err(no_identity("sslidentity")),
-            "sslpassword" => {}
+            // What belongs to an identity, or is empty.
+            "sslpassword" | "schema" => {}
             // Zero waits for ever with both.
             "connect_timeout" => found.parameters.push(("connect_timeout", seconds(&value)?)),
             "options" => found.parameters.push(("options", value)),
             "application_name" => found.parameters.push(("application_name", value)),
             "channel_binding" => found.parameters.push(("channel_binding", value)),
             "pgbouncer" => pooled = value == "true",
-            known if DROPPED.contains(&known) => notes.push(dropped(known)),
-            unknown => notes.push(dropped(unknown)),
+            // Prisma's own, such as `connection_limit`, and what nobody knows: libpq refuses both.
+            other => notes.push(dropped(other)),
         }
     }
     match (sslmode, strict) {
@@ -82,23 +71,23 @@ pub(super) fn parse(text: &str, base: &Path) -> Result<ParsedUrl> {
             found.parameters.push(("sslmode", "verify-full".to_owned()));
             // Prisma then trusts the authorities of the system, which libpq does not by itself.
             if !found.parameters.iter().any(|(name, _)| *name == "sslrootcert") {
-                notes.push("sslaccept=strict trusts the authorities in ~/.postgresql/root.crt of libpq; name others by sslcert".to_owned());
+                warnings.push("sslaccept=strict trusts the authorities in ~/.postgresql/root.crt of libpq; name others by sslcert".to_owned());
             }
         }
         (Some(mode), false) => found.parameters.push(("sslmode", mode.to_owned())),
         (None, false) => {}
     }
     if pooled || is_pooler(&found.host, found.port) {
-        notes.push(
+        warnings.push(
             "the URL leads to a pooler, which is not fit for a dump: give the server's own by directUrl"
                 .to_owned(),
         );
     }
-    Ok(ParsedUrl { connection: Connection::PostgreSql(found), notes })
+    Ok(ParsedUrl { connection: Connection::PostgreSql(found), notes, warnings })
 }
 
 /// Prisma knows three modes, and takes any other for `prefer`; the stricter ones of libpq are not weakened.
-fn mode(value: &str, notes: &mut Vec<String>) -> &'static str {
+fn mode(value: &str, warnings: &mut Vec<String>) -> &'static str {
     match value {
         "disable" => "disable",
         "require" => "require",
@@ -106,7 +95,7 @@ fn mode(value: &str, notes: &mut Vec<String>) -> &'static str {
         "verify-full" => "verify-full",
         "prefer" => "prefer",
         _ => {
-            notes.push("the URL's sslmode is not known to Prisma, which takes it for prefer".to_owned());
+            warnings.push("the URL's sslmode is not known to Prisma, which takes it for prefer".to_owned());
             "prefer"
         }
     }

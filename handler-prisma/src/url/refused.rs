@@ -64,8 +64,9 @@ pub(super) fn scheme(provider: &str, url: &str) -> Result<()> {
         (_, "sqlserver" | "jdbc") => return self::provider("sqlserver"),
         (_, "mongodb" | "mongodb+srv") => return self::provider("mongodb"),
         (_, "cockroachdb") => return self::provider("cockroachdb"),
-        ("postgresql" | "postgres", "postgresql" | "postgres") | ("mysql", "mysql") => return Ok(()),
-        ("sqlite", "file" | "sqlite") => return Ok(()),
+        ("postgresql" | "postgres", "postgresql" | "postgres")
+        | ("mysql", "mysql")
+        | ("sqlite", "file" | "sqlite") => return Ok(()),
         // The scheme of something that is no URL may be a password.
         (provider, _) => {
             let form = match provider {

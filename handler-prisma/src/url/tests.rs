@@ -7,13 +7,13 @@ fn parse(provider: &str, url: &str) -> Result<ParsedUrl> {
 }
 
 fn pg(url: &str) -> (PostgreSqlUrl, Vec<String>) {
-    let ParsedUrl { connection, notes } = parse("postgresql", url).unwrap();
+    let ParsedUrl { connection, notes, .. } = parse("postgresql", url).unwrap();
     let Connection::PostgreSql(found) = connection else { panic!("{connection:?}") };
     (found, notes)
 }
 
 fn mysql(url: &str) -> (MySqlUrl, Vec<String>) {
-    let ParsedUrl { connection, notes } = parse("mysql", url).unwrap();
+    let ParsedUrl { connection, notes, .. } = parse("mysql", url).unwrap();
     let Connection::MySql(found) = connection else { panic!("{connection:?}") };
     (found, notes)
 }
@@ -123,6 +123,7 @@ fn hosts_of_every_form_are_read() {
 
 #[test]
 fn poolers_are_named() {
+    let warnings = |url: &str| parse("postgresql", url).unwrap().warnings;
     for url in [
         "postgresql://u@h:6543/db",
         "postgresql://u@h/db?pgbouncer=true",
@@ -130,9 +131,10 @@ fn poolers_are_named() {
         "postgresql://u@ep-x-pooler.neon.tech/db",
         "postgresql://u@pooled.db.prisma.io/db",
     ] {
-        assert!(pg(url).1.iter().any(|note| note.contains("pooler") && note.contains("directUrl")), "{url}");
+        let warned = warnings(url);
+        assert!(warned.iter().any(|text| text.contains("pooler") && text.contains("directUrl")), "{url}");
     }
-    assert_eq!(pg("postgresql://u@db.prisma.io/db").1, Vec::<String>::new());
+    assert_eq!(warnings("postgresql://u@db.prisma.io/db?connection_limit=1"), Vec::<String>::new());
 }
 
 #[test]

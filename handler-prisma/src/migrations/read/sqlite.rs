@@ -37,7 +37,7 @@ pub(super) async fn read(path: &Path) -> Result<Content> {
         };
         let rows = open::when_unlocked(&path, crate::sqlite::LOCK_TIMEOUT, cancel, rows)?;
         let mut rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
-        rows.sort_by(|a, b| a.started_at.cmp(&b.started_at));
+        rows.sort_by_key(|row| row.started_at);
         Ok(Content { table: MigrationsTable::Present, rows })
     })
     .await

@@ -48,9 +48,9 @@ pub(super) fn exported(tokens: &[Token]) -> Option<Expression> {
     let mut candidates = (0..tokens.len()).filter_map(|at| {
         let begins = if word(at, "defineConfig") {
             at + 1
-        } else if word(at, "export") && word(at + 1, "default") {
-            at + 2
-        } else if word(at, "exports") && tokens.get(at + 1) == Some(&Symbol('=')) {
+        } else if (word(at, "export") && word(at + 1, "default"))
+            || (word(at, "exports") && tokens.get(at + 1) == Some(&Symbol('=')))
+        {
             at + 2
         } else {
             return None;
@@ -86,9 +86,8 @@ fn extent(tokens: &[Token]) -> usize {
     for (at, token) in tokens.iter().enumerate() {
         match token {
             Symbol('(' | '[' | '{') => open += 1,
-            Symbol(')' | ']' | '}') if open == 0 => return at,
+            Symbol(')' | ']' | '}' | ',' | ';') if open == 0 => return at,
             Symbol(')' | ']' | '}') => open -= 1,
-            Symbol(',' | ';') if open == 0 => return at,
             _ => {}
         }
     }
@@ -163,10 +162,7 @@ fn method(tokens: &[Token]) -> usize {
 fn value(tokens: &[Token]) -> Value {
     let Some((value, rest)) = atom(tokens) else { return Value::Computed };
     // `x!` is `x` of another type.
-    let rest = match rest {
-        [Symbol('!'), rest @ ..] => rest,
-        rest => rest,
-    };
+    let rest = rest.strip_prefix(&[Symbol('!')]).unwrap_or(rest);
     match (value, rest) {
         (value, rest) if rest.is_empty() || is_type(rest) => value,
         (
@@ -194,13 +190,11 @@ fn atom(tokens: &[Token]) -> Option<(Value, &[Token])> {
         {
             Some((Value::Env(name.clone()), rest))
         }
-        [Word(process), Symbol('.'), Word(env), rest @ ..] if process == "process" && env == "env" => {
-            match rest {
-                [Symbol('.'), Word(name), rest @ ..] | [Symbol('['), Text(name), Symbol(']'), rest @ ..] => {
-                    Some((Value::Env(name.clone()), rest))
-                }
-                _ => None,
-            }
+        [Word(process), Symbol('.'), Word(env), Symbol('.'), Word(name), rest @ ..]
+        | [Word(process), Symbol('.'), Word(env), Symbol('['), Text(name), Symbol(']'), rest @ ..]
+            if process == "process" && env == "env" =>
+        {
+            Some((Value::Env(name.clone()), rest))
         }
         [Word(path), Symbol('.'), Word(join), Symbol('('), rest @ ..]
             if path == "path" && (join == "join" || join == "resolve") =>
