@@ -296,18 +296,10 @@ impl Tool {
     /// [`feed`](Self::feed), telling what the tool prints while it runs: what answers to a part of the body can
     /// decide when the rest of it comes.
     ///
-    /// # Errors
-    ///
-    /// As [`feed`](Self::feed).
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    ///
     /// # Cancel safety
     ///
     /// As [`feed`](Self::feed).
-    pub async fn feed_and_hear(
+    pub(crate) async fn feed_and_hear(
         self,
         body: ByteStream,
         limit: usize,
