@@ -27,7 +27,7 @@ pub(crate) enum DeployLock {
 
 impl DeployLock {
     /// Takes the lock, and waits so long for whoever has it.
-    #[cfg_attr(not(feature = "mysql"), allow(unused_variables))]
+    #[cfg_attr(not(feature = "mysql"), allow(unused_variables, clippy::ptr_arg))]
     #[allow(clippy::unused_async)] // Without a feature there is none to wait for.
     pub(crate) async fn take(
         project: &PrismaProject,

@@ -2,10 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[allow(clippy::unnecessary_wraps)] // As a field holds it.
 fn env(name: &str) -> Option<Value> {
     Some(Value::Env(name.to_owned()))
 }
 
+#[allow(clippy::unnecessary_wraps)] // As above.
 fn literal(text: &str) -> Option<Value> {
     Some(Value::Literal(text.to_owned()))
 }
