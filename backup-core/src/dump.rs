@@ -9,6 +9,7 @@ use crate::{
     ByteStream, Result, Stages, Transform, compress,
     digest::{ByteCount, Outcome, Tap},
     inventory::Inventory,
+    manifest::Migrations,
 };
 
 /// Makes a dump of one database.
@@ -141,6 +142,8 @@ pub struct Dump {
     /// The inventory where it is counted at the source while the dump runs: it is there before the body ends
     /// cleanly. A count that fails is an error of the body.
     pub counted: Option<Outcome<Inventory>>,
+    /// The migrations that the schema has come to, where the dumper knows of any.
+    pub migrations: Option<Migrations>,
     /// Small texts that belong to the dump and are stored beside it, such as the roles of the server.
     pub companions: Vec<Companion>,
     /// What was noticed before the first byte and needs a look, such as tables without transactions; the
@@ -158,6 +161,7 @@ impl Dump {
             encoding: None,
             inventory: None,
             counted: None,
+            migrations: None,
             companions: Vec::new(),
             warnings: Vec::new(),
         }

@@ -12,6 +12,7 @@ mod frames;
 mod id;
 mod kind;
 mod layout;
+mod migrations;
 mod object;
 mod position;
 mod template;
@@ -20,6 +21,7 @@ pub use frames::{Frame, FrameIndex, RowData};
 pub use id::{BackupId, BackupRef};
 pub use kind::Kind;
 pub use layout::Layout;
+pub use migrations::{Migration, MigrationState, Migrations};
 pub use object::{Artifact, CompanionObject, Encryption, Plain};
 pub use position::SourcePosition;
 pub use template::IdTemplate;
@@ -84,6 +86,9 @@ pub struct Manifest {
     /// Where in the source's log of changes the dump stands, if it says so; `source_position` in the JSON.
     #[serde(default, rename = "source_position", skip_serializing_if = "Option::is_none")]
     pub position: Option<SourcePosition>,
+    /// The migrations that its schema had come to, where the dumper knows of any; `schema_migrations` in the JSON.
+    #[serde(default, rename = "schema_migrations", skip_serializing_if = "Option::is_none")]
+    pub migrations: Option<Migrations>,
     /// Further objects that belong to the backup, by name: `globals`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub companions: BTreeMap<String, CompanionObject>,
@@ -145,6 +150,7 @@ impl Manifest {
             inventory: None,
             frames: None,
             position: None,
+            migrations: None,
             companions: BTreeMap::new(),
             copies: Vec::new(),
             warnings: Vec::new(),

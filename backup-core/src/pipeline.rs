@@ -20,6 +20,7 @@ mod delete;
 mod diff;
 mod drill;
 mod fresh;
+pub mod gate;
 mod health;
 mod keys;
 mod lock;
@@ -37,6 +38,7 @@ pub use drill::{DrillReport, DrillRequest, Drilled};
 pub use fresh::FreshnessReport;
 #[cfg(feature = "schedule")]
 pub(crate) use fresh::newest_good;
+pub use gate::{GateReport, GateRequest};
 pub use keys::{KeyTest, KeyTestResult, KeysReport};
 pub use orphans::Orphans;
 pub use prune::{PruneInterrupted, PruneReport, Pruned, SpareReason, Spared};

@@ -12,6 +12,7 @@ use crate::{ByteStream, Error, ErrorKind, Result, Secret};
 mod feed;
 mod files;
 mod group;
+mod held;
 mod host;
 mod in_drop;
 mod private;
@@ -22,6 +23,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use held::HeldSession;
 pub use host::{Host, Places};
 pub use in_drop::finish_in_drop;
 pub use private::{PrivateServer, ServerRecipe};
@@ -288,8 +290,23 @@ impl Tool {
     ///
     /// Cancel-safe in that a dropped call kills the tool and its children; what the tool did by then stays.
     pub async fn feed(self, body: ByteStream, limit: usize) -> Result<ToolOutput> {
+        self.feed_and_hear(body, limit, |_| {}).await
+    }
+
+    /// [`feed`](Self::feed), telling what the tool prints while it runs: what answers to a part of the body can
+    /// decide when the rest of it comes.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`feed`](Self::feed).
+    pub(crate) async fn feed_and_hear(
+        self,
+        body: ByteStream,
+        limit: usize,
+        mut heard: impl FnMut(&Bytes) + Send,
+    ) -> Result<ToolOutput> {
         self.check()?;
-        feed::feed(self, body, limit).await
+        feed::feed(self, body, limit, &mut heard).await
     }
 
     /// Refuses files that are on another machine than the tool.

@@ -111,3 +111,6 @@ async fn the_first_session_of_a_local_day_makes_the_backup_of_the_day() {
     assert!(made(&pipeline.ensure_today(New_York, BackupRequest::new()).await.unwrap()));
     assert_eq!(count(&pipeline).await, 2);
 }
+
+#[path = "pipeline_fresh/gate.rs"]
+mod gate;

@@ -15,6 +15,8 @@ mod chosen;
 mod faults;
 #[path = "live/killed.rs"]
 mod killed;
+#[path = "live/lock.rs"]
+mod lock;
 #[path = "live/log.rs"]
 mod log;
 #[path = "live/proof.rs"]

@@ -5,14 +5,14 @@
 //! file, also those that a connection of the application, in this same process, relies on. Before SQLite
 //! opens a file, only its metadata is read.
 
-mod blocking;
+pub(crate) mod blocking;
 mod check;
 mod copy;
 mod dumper;
 mod error;
 mod inventory;
 mod log;
-mod open;
+pub(crate) mod open;
 mod part;
 mod publish;
 mod receive;
@@ -42,4 +42,4 @@ pub const EXTENSION: &str = "sqlite";
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// How long to wait for a lock unless told otherwise.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(30);

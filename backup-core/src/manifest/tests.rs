@@ -13,6 +13,8 @@ const MINIMAL: &str = include_str!("../../tests/golden/manifest-v1-minimal.json"
 const POSITION: &str = include_str!("../../tests/golden/manifest-v1-position.json");
 /// Of a backup that went into several stores.
 const COPIES: &str = include_str!("../../tests/golden/manifest-v1-copies.json");
+/// Of a project whose schema is made by migrations.
+const MIGRATIONS: &str = include_str!("../../tests/golden/manifest-v1-migrations.json");
 /// As a later version of this library may write it, without a new version of the format.
 const LATER: &str = include_str!("../../tests/golden/manifest-v1-later.json");
 
@@ -82,7 +84,7 @@ fn the_format_is_frozen() {
     let manifest = Manifest::from_json(FULL.as_bytes()).unwrap();
     assert_eq!(manifest, full());
     manifest.check_layout().unwrap();
-    for golden in [FULL, MINIMAL, POSITION, COPIES, LATER] {
+    for golden in [FULL, MINIMAL, POSITION, COPIES, MIGRATIONS, LATER] {
         let written = Manifest::from_json(golden.as_bytes()).unwrap().to_json().unwrap();
         assert_eq!(String::from_utf8(written).unwrap(), golden);
     }
@@ -134,6 +136,20 @@ fn the_copies_are_read_and_left_out_where_there_is_one_store() {
     assert_eq!(copies, [CopyRecord::stored("file:///srv/backups"), failed]);
     assert!(full().copies.is_empty() && !FULL.contains("stored_in"));
     assert!(Manifest::from_json(LATER.as_bytes()).unwrap().copies.is_empty());
+}
+
+#[test]
+fn migrations_are_read_and_left_out_where_there_are_none() {
+    let migrations = Manifest::from_json(MIGRATIONS.as_bytes()).unwrap().migrations.unwrap();
+    let mut expected = Migrations::new("prisma", migrations.list.clone());
+    assert_eq!((expected.applied, expected.last.as_deref()), (1, Some("20260101000000_init")));
+    expected.tool_version = Some("6.19".to_owned());
+    expected.pending = vec!["20260104000000_bad".to_owned()];
+    expected.extra.insert("folder".to_owned(), json!("prisma/migrations"));
+    assert_eq!(migrations, expected);
+    assert_eq!(migrations.list[0].extra["applied_steps"], json!(1));
+    assert_eq!(migrations.list[1].state, MigrationState::RolledBack);
+    assert!(full().migrations.is_none() && !FULL.contains("migrations"));
 }
 
 #[test]

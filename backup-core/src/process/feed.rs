@@ -32,7 +32,12 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 const FRAME_BYTES: usize = 512 * 1024;
 
 /// See [`Tool::feed`].
-pub(super) async fn feed(tool: Tool, body: ByteStream, limit: usize) -> Result<ToolOutput> {
+pub(super) async fn feed(
+    tool: Tool,
+    body: ByteStream,
+    limit: usize,
+    heard: &mut (dyn FnMut(&Bytes) + Send),
+) -> Result<ToolOutput> {
     let idle_timeout = tool.idle_timeout;
     let (mut running, input) = start(tool).await?;
     let activity = Activity::new();
@@ -63,6 +68,7 @@ pub(super) async fn feed(tool: Tool, body: ByteStream, limit: usize) -> Result<T
             chunk = running.next_however_long(), if !ended => match chunk? {
                 Some(chunk) => {
                     activity.tick();
+                    heard(&chunk);
                     too_much |= stdout.len() + chunk.len() > limit;
                     if !too_much {
                         stdout.extend_from_slice(&chunk);

@@ -13,7 +13,7 @@ const STEPS_BETWEEN_CHECKS: i32 = 10_000;
 
 /// Says that nobody waits for the result any more.
 #[derive(Clone, Default)]
-pub(super) struct Cancel(Arc<Shared>);
+pub(crate) struct Cancel(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -60,7 +60,7 @@ impl Drop for CancelOnDrop {
 }
 
 /// Runs `work` on the blocking pool; it is told when this future is dropped.
-pub(super) async fn run<T: Send + 'static>(
+pub(crate) async fn run<T: Send + 'static>(
     work: impl FnOnce(&Cancel) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let cancel = Cancel::default();

@@ -26,7 +26,7 @@ pub(super) fn sidecar(database: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Finds the database at `path`, following symbolic links, without opening it.
-pub(super) fn locate(path: &Path) -> Result<PathBuf> {
+pub(crate) fn locate(path: &Path) -> Result<PathBuf> {
     let found =
         fs::canonicalize(path).and_then(|real| Ok((fs::metadata(&real)?, real))).map_err(|err| match err
             .kind()
@@ -55,15 +55,15 @@ pub(super) fn locate(path: &Path) -> Result<PathBuf> {
 }
 
 /// A database opened read-only.
-pub(super) struct Source {
+pub(crate) struct Source {
     // Closed before the other field is dropped.
-    pub(super) connection: Connection,
+    pub(crate) connection: Connection,
     _sidecars: Tidy,
 }
 
 impl Source {
     /// Opens the database at `path`, as [`locate`] found it.
-    pub(super) fn open(path: &Path, cancel: &Cancel) -> Result<Self> {
+    pub(crate) fn open(path: &Path, cancel: &Cancel) -> Result<Self> {
         let wal = sidecar(path, "-wal");
         let tidy = Tidy { database: (!wal.exists()).then(|| path.to_owned()) };
         // Without the URI flag: a path is a path, also when it starts with `file:`.
@@ -136,7 +136,7 @@ pub(super) fn harden(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Runs `attempt` until the database is not locked, at most for `limit`.
-pub(super) fn when_unlocked<T>(
+pub(crate) fn when_unlocked<T>(
     path: &Path,
     limit: Duration,
     cancel: &Cancel,

@@ -73,7 +73,7 @@ impl Pipeline {
         meter: &Meter,
         options: PutOptions,
     ) -> Result<(Manifest, Vec<String>)> {
-        let Dump { source, body, encoding, inventory, counted, companions, warnings: noticed } =
+        let Dump { source, body, encoding, inventory, counted, migrations, companions, warnings: noticed } =
             dumper.dump().await?;
         let backup = claim.backup().clone();
         if source.database != backup.database {
@@ -113,6 +113,7 @@ impl Pipeline {
         manifest.frames = frames.filter(|_| inventory.is_some());
         manifest.inventory = inventory;
         manifest.position = position.take().flatten();
+        manifest.migrations = migrations;
         // The size that is known is that of the dump.
         let options = PutOptions { size_hint: None, ..options };
         for companion in companions {

@@ -1,0 +1,252 @@
+//! The examples that guard a migration, with a stand-in for `npx`.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use examples::testing;
+
+/// Applies what is pending as the CLI does, as far as the environment says.
+const NPX: &str = r#"#!/bin/sh
+set -eu
+[ "$1 $2 $3" = "prisma migrate deploy" ] || { echo "unexpected: $*" >&2; exit 64; }
+apply() {
+    sqlite3 prisma/dev.db "$(cat prisma/migrations/2_more/migration.sql)"
+    sqlite3 prisma/dev.db "INSERT INTO _prisma_migrations (id, checksum, finished_at, migration_name, applied_steps_count)
+        VALUES ('2', 'x', current_timestamp, '2_more', 1)"
+}
+case $FAKE in
+    works) apply; printf 'The following migration(s) have been applied:\n\nmigrations/\n  2_more/\n\nAll migrations have been successfully applied.\n' ;;
+    silent) apply ;;
+    lies) echo 'All migrations have been successfully applied.' ;;
+    fails)
+        sqlite3 prisma/dev.db "CREATE TABLE half (id); DELETE FROM users;
+            INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('2', 'x', '2_more')"
+        echo 'Error: P3018' >&2; exit 1 ;;
+esac
+"#;
+
+const DATABASE: &str = "CREATE TABLE _prisma_migrations (id TEXT PRIMARY KEY NOT NULL, checksum TEXT NOT NULL, finished_at DATETIME,
+      migration_name TEXT NOT NULL, logs TEXT, rolled_back_at DATETIME, started_at DATETIME NOT NULL DEFAULT current_timestamp,
+      applied_steps_count INTEGER UNSIGNED NOT NULL DEFAULT 0);
+    INSERT INTO _prisma_migrations (id, checksum, finished_at, migration_name, applied_steps_count)
+      VALUES ('1', 'x', current_timestamp, '1_init', 1);
+    CREATE TABLE users (name TEXT); INSERT INTO users VALUES ('a'), ('b');";
+
+/// A project with one migration applied and one pending.
+struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    fn new() -> Self {
+        let project = Self { folder: tempfile::tempdir().unwrap() };
+        let schema = "datasource db {\n provider = \"sqlite\"\n url = env(\"DATABASE_URL\")\n}\n";
+        project.write("prisma/schema.prisma", schema);
+        project.write(".env", "DATABASE_URL=\"file:./dev.db\"\n");
+        project.write("package.json", "{\"devDependencies\":{\"prisma\":\"^6.19.0\"}}");
+        project.write("prisma/migrations/1_init/migration.sql", "CREATE TABLE users (name TEXT);");
+        project.write("prisma/migrations/2_more/migration.sql", "CREATE TABLE more (id INTEGER);");
+        project.write("npx", NPX);
+        std::fs::set_permissions(project.path("npx"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        project.database().execute_batch(DATABASE).unwrap();
+        project
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        std::fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        std::fs::write(self.path(path), text).unwrap();
+    }
+
+    fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.path("prisma/dev.db")).unwrap()
+    }
+
+    /// The tables, and how many users there are.
+    fn content(&self) -> String {
+        let sql = "SELECT group_concat(name) || ' ' || (SELECT count(*) FROM users) FROM
+            (SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name)";
+        self.database().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    fn run(&self, example: &str, fake: &str, args: &[&str]) -> Output {
+        let mut command = testing::example(example);
+        command.env_remove("DATABASE_URL").env("FAKE", fake).arg("--project").arg(self.folder.path());
+        command.arg("--store").arg(self.path("backups")).args(args);
+        if example == "prisma_deploy" {
+            command.arg("--npx").arg(self.path("npx"));
+        }
+        command.output().unwrap()
+    }
+
+    fn deploy(&self, fake: &str, args: &[&str]) -> (Option<i32>, String) {
+        let output = self.run("prisma_deploy", fake, args);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    }
+}
+
+#[test]
+fn a_deploy_is_done_when_the_cli_says_so_and_nothing_is_pending() {
+    let project = Project::new();
+    let (code, said) = project.deploy("works", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("url from DATABASE_URL of") && said.contains("All migrations have been"), "{said}");
+    assert_eq!(project.content(), "_prisma_migrations,more,users 2");
+    let (code, said) = project.deploy("fails", &[]);
+    assert_eq!(code, Some(1), "nothing is pending, and the CLI is not run: {said}");
+
+    for (fake, message) in
+        [("silent", "without saying what it did"), ("lies", "still pending"), ("fails", "P3018")]
+    {
+        let project = Project::new();
+        let (code, said) = project.deploy(fake, &[]);
+        assert_eq!(code, Some(2), "{fake}: {said}");
+        assert!(said.contains(message) && said.contains("--roll-back production/dev/"), "{fake}: {said}");
+    }
+}
+
+#[test]
+fn a_deploy_that_fails_is_rolled_back_by_word_alone() {
+    let project = Project::new();
+    let before = project.content();
+    let (_, said) = project.deploy("fails", &[]);
+    let broken = project.content();
+    assert_eq!(broken, "_prisma_migrations,half,users 0");
+    let backup = said.split("--roll-back ").nth(1).unwrap().split(' ').next().unwrap();
+    // A deploy that has failed stops the next one, before the CLI is run.
+    let (code, said) = project.deploy("works", &[]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("P3009"), "{said}");
+    let (code, said) = project.deploy("works", &["--roll-back", backup]);
+    assert_eq!((code, project.content()), (Some(3), broken), "{said}");
+    let (code, said) = project.deploy("works", &["--roll-back", backup, "--confirm"]);
+    assert_eq!((code, project.content()), (Some(0), before.clone()), "{said}");
+    let (code, said) = project.deploy("fails", &["--roll-back-on-failure"]);
+    assert_eq!((code, project.content()), (Some(2), before), "{said}");
+    assert!(said.contains("rolled_back_to: production/dev/"), "{said}");
+    let (code, said) = project.deploy("works", &[]);
+    assert_eq!(code, Some(0), "the second attempt works: {said}");
+}
+
+#[test]
+fn a_job_of_ci_goes_by_the_exit_code() {
+    let project = Project::new();
+    let gate = |args: &[&str]| project.run("ci_gate", "", args);
+    let go = gate(&["--json", "--max-age", "10"]);
+    assert_eq!(go.status.code(), Some(0), "{go:?}");
+    let first = testing::json(&go);
+    assert_eq!(first["result"]["gate"]["decision"], "go");
+    assert_eq!(first["result"]["pending"][0], "2_more");
+    let again = testing::json(&gate(&["--json", "--max-age", "10"]));
+    assert_eq!(again["result"]["gate"]["source"], "reused");
+    assert_eq!(again["result"]["gate"]["backup"], first["result"]["gate"]["backup"]);
+    assert_eq!(gate(&["--level", "equal"]).status.code(), Some(0));
+
+    let (code, _) = project.deploy("works", &[]);
+    assert_eq!(code, Some(0));
+    let nothing = gate(&[]);
+    assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
+    project.database().execute_batch("UPDATE _prisma_migrations SET finished_at = NULL").unwrap();
+    assert_eq!(gate(&[]).status.code(), Some(3));
+    // All but the header is gone.
+    let damaged = std::fs::OpenOptions::new().write(true).open(project.path("prisma/dev.db")).unwrap();
+    let length = damaged.metadata().unwrap().len();
+    damaged.set_len(100).unwrap();
+    damaged.set_len(length).unwrap();
+    let failed = gate(&[]);
+    assert_eq!(failed.status.code(), Some(2), "{failed:?}");
+    std::fs::remove_file(project.path("prisma/dev.db")).unwrap();
+    assert_eq!(gate(&[]).status.code(), Some(0), "a deploy makes the database");
+    project.write(
+        "prisma/schema.prisma",
+        "datasource db { provider = \"mongodb\" url = \"mongodb://u:secret@h/d\" }",
+    );
+    let refused = gate(&[]);
+    assert_eq!(refused.status.code(), Some(3));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("mongodump") && !said.contains("secret"), "{said}");
+}
+
+#[test]
+fn the_gate_serves_any_tool() {
+    let project = Project::new();
+    let url = format!("sqlite:{}", project.path("prisma/dev.db").display());
+    let gate = |url: &str| {
+        let mut command = testing::example("ci_gate");
+        command.args(["--any-tool", "--store"]).arg(project.path("backups")).env("BACKUP_DATABASE_URL", url);
+        command.output().unwrap()
+    };
+    let go = gate(&url);
+    assert_eq!(go.status.code(), Some(0), "{go:?}");
+    assert!(String::from_utf8(go.stdout).unwrap().starts_with("go: behind production/dev/"));
+    assert_eq!(gate("sqlite:/nowhere/at/all.db").status.code(), Some(0), "nothing to back up");
+    assert_eq!(gate(&format!("sqlite:{}", project.path("npx").display())).status.code(), Some(3));
+}
+
+/// The blocks of a language in a Markdown text.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// Asks a program whether a text is well-formed.
+fn is_accepted(program: &str, args: &[&str], file: &Path) {
+    let output = Command::new(program).args(args).arg(file).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn the_ci_snippets_are_well_formed() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../handler-prisma/README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let snippets = blocks(&readme, "yaml");
+    assert!(snippets.len() >= 2, "GitHub and GitLab");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snippet");
+    let has_yaml = Command::new("python3")
+        .args(["-c", "import yaml"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    for snippet in &snippets {
+        std::fs::write(&file, snippet).unwrap();
+        assert!(!snippet.contains('\t'), "YAML takes no tabs");
+        if has_yaml {
+            is_accepted(
+                "python3",
+                &["-c", "import sys, yaml; assert yaml.safe_load(open(sys.argv[1]))"],
+                &file,
+            );
+        }
+        // Every flag that they pass is one that the example has.
+        let help = testing::example("prisma_deploy").arg("--help").output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        let gate = testing::example("ci_gate").arg("--help").output().unwrap();
+        let help = help + &String::from_utf8(gate.stdout).unwrap();
+        let words = snippet.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
+        for flag in words.map(|word| word.split('=').next().unwrap()) {
+            assert!(
+                help.contains(flag) || ["--locked", "--example", "--release", "--package"].contains(&flag),
+                "{flag}"
+            );
+        }
+    }
+    for script in blocks(&readme, "bash") {
+        std::fs::write(&file, script).unwrap();
+        is_accepted("bash", &["-n"], &file);
+    }
+}

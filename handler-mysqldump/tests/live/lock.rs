@@ -1,0 +1,29 @@
+//! A named lock keeps others out until it is given back.
+
+use std::time::Duration;
+
+use backup_core::ErrorKind;
+use handler_mysqldump::MysqlNamedLock;
+
+use crate::server::Server;
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_lock_is_held_until_it_is_released_dropped_or_lost() {
+    let server = Server::shared().await;
+    server.create_database("locked").await;
+    let config = server.config("locked");
+    let lock = MysqlNamedLock::new("it's \\ a lock").client_dir(server.clients());
+    let held = lock.take(&config, LONG).await.unwrap();
+    let refused = lock.take(&config, Duration::ZERO).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
+    held.release().await.unwrap();
+
+    drop(lock.take(&config, LONG).await.unwrap());
+    let held = lock.take(&config, LONG).await.unwrap();
+    let holder = server.sql("locked", "SELECT IS_USED_LOCK('it''s \\\\ a lock');").await;
+    server.sql("locked", &format!("KILL {};", holder.trim())).await;
+    assert_eq!(held.release().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    lock.take(&config, LONG).await.unwrap().release().await.unwrap();
+}
