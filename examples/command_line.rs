@@ -420,7 +420,7 @@ fn the_doctor_tells_whether_store_and_database_are_as_they_should_be() {
         (outcome("create-race"), outcome("abort"), outcome("lock")),
         ("passed".into(), "passed".into(), "not-checked".into())
     );
-    assert_eq!(examined["result"]["database"]["database"], "shop.sqlite");
+    assert_eq!(examined["result"]["database"]["database"], "shop");
     let text = String::from_utf8(shop.backup("doctor --store backups").stdout).unwrap();
     assert!(text.contains("[passed] create-race") && !text.contains("[failed]"), "{text}");
     let (code, examined) = shop.json("doctor --store backups --database sqlite:missing.sqlite");

@@ -47,6 +47,8 @@ impl Store for Liar {
     }
 
     async fn put(&self, key: &Key, body: ByteStream, mut options: PutOptions) -> Result<ObjectMeta> {
+        // It keeps no lock, whatever else it does.
+        options.lock = None;
         match self.1 {
             Lie::OverwritesOnCreate => options.mode = PutMode::Overwrite,
             Lie::IgnoresDigests => options.digest = None,
@@ -115,6 +117,16 @@ async fn a_store_that_keeps_its_promises_passes_and_is_left_as_it_was() {
     let both = backup::both(CopyPolicy::All, &backup::stores());
     let report = probe(&both, &ProbeOptions::default()).await.unwrap();
     assert!(report.passed(), "{report}");
+}
+
+#[tokio::test]
+async fn a_lock_is_tried_and_its_object_is_removed_once_that_ends() {
+    let store = MemoryStore::new();
+    let options = ProbeOptions::default().with_lock(Duration::from_secs(1));
+    let report = probe(&store, &options).await.unwrap();
+    assert_eq!(found(&report, "lock"), ProbeOutcome::Passed, "{report}");
+    assert!(report.passed(), "{report}");
+    assert_eq!(names(&store).await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
