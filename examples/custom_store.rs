@@ -47,7 +47,8 @@ impl HttpStore {
         headers: header::HeaderMap,
         body: reqwest::Body,
     ) -> Result<Response> {
-        let url = format!("{}/{path}", self.address);
+        // The one character of keys that means something in a URL.
+        let url = format!("{}/{}", self.address, path.replace('%', "%25"));
         let answer =
             self.client.request(method, url).headers(headers).body(body).send().await.map_err(unreachable)?;
         let kind = match answer.status() {

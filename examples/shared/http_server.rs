@@ -47,7 +47,7 @@ async fn serve(connection: TcpStream, objects: &Objects) -> Result<()> {
     let first = line(&mut connection).await?;
     let mut words = first.split(' ');
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let key = path.trim_start_matches('/').to_owned();
+    let key = path.trim_start_matches('/').replace("%25", "%");
     let mut headers = BTreeMap::new();
     loop {
         let header = line(&mut connection).await?;
