@@ -20,12 +20,13 @@ use backup_core::{
     Selection, SystemClock,
     catalog::{self, Standing},
     compress,
-    pipeline::{BackupRequest, Confirmation, Orphans, RestorePlan, RestoreRequest, SpaceCheck},
+    pipeline::{BackupRequest, Confirmation, RestorePlan, RestoreRequest, SpaceCheck},
 };
 use clap::{Args, Parser, Subcommand};
 use examples::{
     database,
     doctor::Examined,
+    orphans::without_manifest,
     output::{self, Style, count},
     progress::Bar,
     signal::interruptible,
@@ -295,24 +296,6 @@ fn row(entry: &Entry) -> [String; 5] {
         checked,
         holds.unwrap_or_else(|| "not shown by the format".to_owned()),
     ]
-}
-
-/// What is said of objects without a manifest.
-fn without_manifest(orphans: &Orphans) -> Vec<String> {
-    if orphans.objects == 0 {
-        return Vec::new();
-    }
-    let mut lines = vec![format!(
-        "{} without a manifest ({} bytes): no backup, and never swept, because nothing says that they may go; \
-         bring their manifests back from a copy of the store, or remove them by hand",
-        count(orphans.objects, "object"),
-        orphans.bytes
-    )];
-    lines.extend(orphans.keys.iter().map(|key| format!("  {key}")));
-    if orphans.objects > orphans.keys.len() as u64 {
-        lines.push(format!("  and {} more", orphans.objects - orphans.keys.len() as u64));
-    }
-    lines
 }
 
 async fn verify(id: &str, at: Where, level: Level, rehearse_at: Option<&str>, style: Style) -> Result<u8> {

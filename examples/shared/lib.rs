@@ -4,6 +4,7 @@ pub mod database;
 pub mod doctor;
 pub mod gate;
 pub mod http_server;
+pub mod orphans;
 pub mod output;
 pub mod parts;
 pub mod progress;
