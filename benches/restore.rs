@@ -97,9 +97,9 @@ async fn compare() {
         rows[2].add(run(bench.shell(&script)), 0);
         for row in [3, 4] {
             if row == 3 {
-                bench.gone().await
+                bench.gone().await;
             } else {
-                bench.fresh().await
+                bench.fresh().await;
             }
             rows[row].add(
                 run(this_program(&["restore", &bench.target(), &bench.store(), &custom.to_string(), "2"])),
