@@ -247,10 +247,6 @@ pub struct TargetInfo {
     /// where that takes no right of its own, or nobody knows.
     #[serde(default)]
     pub may_create: Option<bool>,
-    /// The formats of which the restorer takes a dump to its clean end before its tool, or the target, gets a byte: such a
-    /// dump is checked on its way, and not read for it beforehand.
-    #[serde(skip)]
-    pub taken_whole: Vec<String>,
 }
 
 impl TargetInfo {

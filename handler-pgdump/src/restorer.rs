@@ -388,11 +388,6 @@ impl Restorer for PgRestore {
             target.server_version = look.printed;
             target.exists = look.facts.is_some();
             target.may_create = Some(look.may_create);
-            // By way of a copy in which `pg_restore` can seek.
-            target.taken_whole.push(DIRECTORY.to_owned());
-            if self.jobs > 1 {
-                target.taken_whole.push(CUSTOM.to_owned());
-            }
             if let Some(facts) = look.facts {
                 (target.tables, target.objects) = (facts.tables, facts.objects);
             }

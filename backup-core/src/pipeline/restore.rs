@@ -129,14 +129,7 @@ impl Pipeline {
         request
             .confirmation
             .check("the restore changes its target", "look at the plan (the dry run), then confirm")?;
-        let is_taken_whole = request.selection == Selection::All
-            && !plan.safety_backup
-            && plan.target.taken_whole.contains(&manifest.format);
-        match check {
-            // The stream that is restored checks the same.
-            Either::Left(_) if is_taken_whole => {}
-            check => check.await?,
-        }
+        check.await?;
         let safety_backup =
             if plan.safety_backup { Some(self.back_up_target(backup, restorer).await?) } else { None };
 
