@@ -111,7 +111,7 @@ impl<'a> Exchange<'a> {
             self.run(&self.rename(true)).await?;
             self.run(&self.old.drop_others(self.name)).await?;
             self.load(&self.new).await?;
-            if self.was_marked() { Ok(()) } else { self.run(&target::unmark(self.name)).await }
+            self.run(&target::unmark(self.name)).await
         };
         match done.await {
             Ok(()) => Ok(()),
@@ -132,7 +132,7 @@ impl<'a> Exchange<'a> {
                 self.run(&self.rename(false)).await?;
             }
             self.load(&self.old).await?;
-            if !self.was_marked() && target::is_marked(self.server, self.name, &self.mark).await? {
+            if target::is_marked(self.server, self.name, &self.mark).await? {
                 self.run(&target::unmark(self.name)).await?;
             }
             self.run(&format!("DROP DATABASE {};\n", quote_identifier(&self.replaced))).await
@@ -156,8 +156,10 @@ impl<'a> Exchange<'a> {
         self.old.tables.iter().any(|table| table == target::UNFINISHED)
     }
 
+    /// Marks the target; or, where the old mark will go away with the old tables, the tables that come.
     fn marking(&self) -> String {
-        if self.was_marked() { String::new() } else { target::marker(Some(self.name), &self.mark) }
+        let marked = if self.was_marked() { self.beside } else { self.name };
+        target::marker(Some(marked), &self.mark)
     }
 
     /// All tables at once: nobody ever sees a part of them.
@@ -167,7 +169,8 @@ impl<'a> Exchange<'a> {
             format!("{}.{table} TO {}.{table}", quote_identifier(from), quote_identifier(to))
         };
         let old = self.old.tables.iter();
-        let new = self.new.tables.iter();
+        let mark = self.was_marked().then(|| target::UNFINISHED.to_owned());
+        let new = self.new.tables.iter().chain(&mark);
         let pairs: Vec<String> = if forth {
             let away = old.map(|table| pair(table, self.name, &self.replaced));
             away.chain(new.map(|table| pair(table, self.beside, self.name))).collect()

@@ -71,16 +71,58 @@ async fn a_failed_restore_leaves_every_target_as_it_was() {
 async fn an_exchange_that_fails_is_taken_back() {
     let server = Server::shared().await;
     server.fill("stuck", 3).await;
-    let before = server.stock_dump("stuck");
+    let mut before = server.stock_dump("stuck");
     // A view of the dump that loads beside, but no longer where it belongs: it names the database beside.
     let dump = "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\n\
         SET @sql = CONCAT('CREATE VIEW `v` AS SELECT a FROM `', DATABASE(), '`.`u`');\n\
         CREATE TABLE u (a int);\nPREPARE s FROM @sql;\nEXECUTE s;\nRENAME TABLE u TO gone;\n";
+    for marked in [false, true] {
+        if marked {
+            server.sql("stuck", "CREATE TABLE _backup_restore_unfinished (of_another int)").await;
+            before = server.stock_dump("stuck");
+        }
+        let options = plain().with_on_existing(OnExisting::Replace);
+        let err = server.restore("stuck").restore(body(dump), options).await.unwrap_err();
+        assert!(err.suggestions().iter().all(|text| !text.contains("RENAME TABLE")), "{err:?}");
+        assert!(server.stock_dump("stuck") == before, "{err:?}");
+        assert_eq!(server.leftovers("stuck").await, Vec::<String>::new(), "{err:?}");
+    }
+}
+
+/// What an earlier restore left is replaced: its mark goes with its tables, and another one comes with the new ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_cut_off_is_marked_until_its_replacement_is_whole() {
+    let server = Server::shared().await;
+    server.create_database("cut_again").await;
+    server
+        .sql("cut_again", "CREATE TABLE old (a int); CREATE TABLE _backup_restore_unfinished (a int)")
+        .await;
+    let mut dump = "CREATE TABLE t (a int);\n".to_owned();
+    for view in 0..300 {
+        dump.push_str(&format!("CREATE VIEW v{view} AS SELECT a FROM t;\n"));
+    }
+    let restore = server.restore("cut_again");
     let options = plain().with_on_existing(OnExisting::Replace);
-    let err = server.restore("stuck").restore(body(dump), options).await.unwrap_err();
-    assert!(err.suggestions().iter().all(|text| !text.contains("RENAME TABLE")), "{err:?}");
-    assert!(server.stock_dump("stuck") == before, "{err:?}");
-    assert_eq!(server.leftovers("stuck").await, Vec::<String>::new(), "{err:?}");
+    let running = tokio::spawn(async move { restore.restore(body(&dump), options).await });
+    // The mark is asked for first: when it is gone, everything is there.
+    let count = |what: &str| {
+        format!("SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'cut_again' AND {what};")
+    };
+    let state = ["TABLE_NAME = '_backup_restore_unfinished'", "TABLE_NAME LIKE 'v%'", "TABLE_NAME = 't'"];
+    let state = state.map(count).concat();
+    let mut half = 0;
+    while !running.is_finished() {
+        let seen = server.sql("", &state).await;
+        match seen.split_whitespace().collect::<Vec<_>>()[..] {
+            ["1", views, "1"] if views != "300" => half += 1,
+            ["1", ..] | ["0", "300", "1"] => {}
+            ref other => panic!("{other:?}"),
+        }
+    }
+    running.await.unwrap().unwrap();
+    assert!(half > 0, "the exchange was never seen in the middle");
+    assert_eq!(server.sql("", &state).await.split_whitespace().collect::<Vec<_>>(), ["0", "300", "1"]);
+    assert_eq!(server.leftovers("cut_again").await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -199,6 +199,8 @@ impl Lexer {
         match self.mode {
             _ if self.code.is_some() => None,
             Mode::Between => Some(otherwise),
+            // A literal between rows is none of theirs, wherever a chunk ends in it.
+            _ if otherwise == rows::Place::Gap => None,
             Mode::Literal { quote: b'\'' } => Some(rows::Place::Literal),
             Mode::LiteralEscape { quote: b'\'' } => Some(rows::Place::Escape),
             _ => None,

@@ -269,6 +269,14 @@ fn the_sandbox_line_is_allowed_where_it_is_written() {
 }
 
 #[test]
+fn a_literal_between_rows_is_refused_wherever_a_chunk_ends_in_it() {
+    for rows in ["(1)'(2),(3)'", "(1)'),(2),'", "(1)'x'),(2)", "'x'(1)"] {
+        let (kind, message) = refusal(&format!("INSERT INTO t VALUES {rows};\n"));
+        assert!(kind == ErrorKind::Corrupt && message.contains("INSERT"), "{rows}: {message}");
+    }
+}
+
+#[test]
 fn commands_to_the_client_are_refused() {
     for dump in [
         "\\! touch x\n",

@@ -367,7 +367,8 @@ impl Lexer {
     ) -> Option<Passed> {
         let place = match self.mode {
             Mode::Between if self.is_plain() => otherwise,
-            Mode::Literal { backslash: Backslash::Plain } => Place::Literal,
+            // A literal between rows is none of theirs, wherever a chunk ends in it.
+            Mode::Literal { backslash: Backslash::Plain } if otherwise == Place::Row => Place::Literal,
             _ => return None,
         };
         let mut passed = rows::pass(rest, place, Backslash::Plain, edges);

@@ -364,3 +364,14 @@ fn a_dump_that_was_refused_does_not_end_well() {
     assert!(tap.update(END.as_bytes()).is_ok());
     assert_eq!(tap.finish().unwrap_err().kind(), ErrorKind::Corrupt);
 }
+
+#[test]
+fn a_literal_between_rows_is_no_row_wherever_a_chunk_ends_in_it() {
+    for rows in ["(1)'(2),(3)'", "(1)'),(2),'", "(1)'x'),(2)", "'x'(1)"] {
+        let dump = format!("INSERT INTO t VALUES {rows};\n{END}");
+        let by = |size| scan_by(dump.as_bytes(), size).map_err(|err| err.message().to_owned());
+        for size in 1..20 {
+            assert_eq!(by(size), by(usize::MAX), "{rows} in chunks of {size}");
+        }
+    }
+}
