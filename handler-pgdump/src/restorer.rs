@@ -257,9 +257,16 @@ impl PgRestore {
         }
     }
 
-    async fn client(&self, needs: &RestoreNeeds) -> Result<Client> {
-        let program = if needs.archive { Program::PgRestore } else { Program::Psql };
-        client_for_restore(&self.installed.find(program, &self.host).await?, needs).cloned()
+    /// The client that restores, of those that `server` was asked with where that is `psql`.
+    async fn client(&self, server: &Server, needs: &RestoreNeeds) -> Result<Client> {
+        if needs.archive {
+            return self.archive_client(needs).await;
+        }
+        client_for_restore(&server.found, needs).cloned()
+    }
+
+    async fn archive_client(&self, needs: &RestoreNeeds) -> Result<Client> {
+        client_for_restore(&self.installed.find(Program::PgRestore, &self.host).await?, needs).cloned()
     }
 
     async fn restore_into_target(&self, body: ByteStream, options: RestoreOptions) -> Result<RestoreOutcome> {
@@ -291,7 +298,7 @@ impl PgRestore {
             archive,
             safety: self.safety,
         };
-        let client = self.client(&needs).await?;
+        let client = self.client(&look.server, &needs).await?;
         let plan = self.part(&look, &options).await?;
         let (counted, mut warnings) = (plan.counted, plan.warnings);
         let body = if chosen && options.format != PLAIN {
@@ -380,7 +387,7 @@ impl Restorer for PgRestore {
             let look = self.look().await?;
             let needs =
                 RestoreNeeds { target: look.version, source: None, archive: false, safety: self.safety };
-            let client = self.client(&needs).await?;
+            let client = self.client(&look.server, &needs).await?;
             let mut target = TargetInfo::new(self.config.database());
             target.location = crate::command::location(&self.config, &self.host);
             Program::Psql.name().clone_into(&mut target.tool);

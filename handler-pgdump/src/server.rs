@@ -1,6 +1,6 @@
 //! Questions to a server, asked by `psql`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use backup_core::{ByteStream, Error, ErrorKind, Result, inventory::qualified_name, process::Host};
 use bytes::Bytes;
@@ -28,7 +28,10 @@ pub(crate) const PREAMBLE: &str = "SET search_path = '';\nSET statement_timeout 
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
     pub(crate) config: PgConfig,
+    /// The newest that was found: to ask a server for its version, all will do.
     pub(crate) psql: Client,
+    /// Each `psql` that was found.
+    pub(crate) found: Arc<[Client]>,
     pub(crate) host: Host,
 }
 
@@ -109,8 +112,10 @@ impl Server {
     /// Cancel-safe.
     pub(crate) async fn new(config: &PgConfig, installed: &Installed, host: &Host) -> Result<Self> {
         config.validate()?;
-        let psql = installed.any(Program::Psql, host).await?;
-        Ok(Self { config: config.clone(), psql, host: host.clone() })
+        let found: Arc<[Client]> = installed.find(Program::Psql, host).await?.into();
+        let newest = found.iter().max_by_key(|client| client.version).cloned();
+        let psql = newest.ok_or_else(|| installed.none(Program::Psql, host))?;
+        Ok(Self { config: config.clone(), psql, found, host: host.clone() })
     }
 
     /// The same server, another database.

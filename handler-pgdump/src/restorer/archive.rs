@@ -35,7 +35,7 @@ impl PgRestore {
             )
             .with_suggestion("over SSH choose tables from a dump in the plain format"));
         }
-        let client = self.client(&RestoreNeeds { archive: true, ..needs.clone() }).await?;
+        let client = self.archive_client(&RestoreNeeds { archive: true, ..needs.clone() }).await?;
         let staging = Staging::create("backup-pg-restore-", self.staging.clone()).await?;
         let copy = staging.content();
         let copied = if format == DIRECTORY {

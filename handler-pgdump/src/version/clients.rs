@@ -137,17 +137,7 @@ impl Installed {
         }
     }
 
-    /// Any one `program`, the newest: to ask a server for its version, all will do.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel-safe.
-    pub(crate) async fn any(&self, program: Program, host: &Host) -> Result<Client> {
-        let clients = self.find(program, host).await?;
-        clients.into_iter().max_by_key(|client| client.version).ok_or_else(|| self.none(program, host))
-    }
-
-    fn none(&self, program: Program, host: &Host) -> Error {
+    pub(crate) fn none(&self, program: Program, host: &Host) -> Error {
         let mut err = Error::new(ErrorKind::ToolNotFound, "a client program of PostgreSQL is not installed")
             .with_context("tool", program.name());
         if let Some(name) = host.name() {
