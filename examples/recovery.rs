@@ -19,3 +19,12 @@ mod golden_live;
 
 #[path = "recovery/golden_write.rs"]
 mod golden_write;
+
+#[path = "recovery/runbooks.rs"]
+mod runbooks;
+
+#[path = "recovery/runbooks_servers.rs"]
+mod runbooks_servers;
+
+#[path = "recovery/runbooks_sqlite.rs"]
+mod runbooks_sqlite;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use backup_core::{
-    ErrorKind, Filter, Level, Store,
+    Catalog, Entry, ErrorKind, Filter, Level, Store,
     catalog::{JsonCatalog, Standing},
     copy::{CopyOptions, sync},
     pipeline::Confirmation,
@@ -85,19 +85,22 @@ async fn what_single_backups_have_beside_is_understood() {
 }
 
 #[tokio::test]
-async fn the_catalog_as_a_single_file_says_the_same_as_the_store() {
+async fn a_catalog_file_that_was_deleted_is_rebuilt_from_the_store_and_says_the_same() {
     let golden = Golden::copied();
     let pipeline = golden.pipeline().await;
-    let mut of_store = entries(&pipeline).await;
-    let kept = JsonCatalog::open(golden.path("backups.json")).await.unwrap();
-    let rebuilt = JsonCatalog::rebuild(golden.path("rebuilt.json"), &**pipeline.catalog()).await.unwrap();
-    of_store.sort_by_key(|entry| entry.manifest.backup_ref());
-    for (name, catalog) in [("kept", kept), ("rebuilt", rebuilt)] {
-        let mut of_file: Vec<_> =
-            backup_core::Catalog::list(&catalog, &Filter::all()).try_collect().await.unwrap();
-        of_file.sort_by_key(|entry: &backup_core::Entry| entry.manifest.backup_ref());
-        assert_eq!(of_file, of_store, "{name}");
-    }
+    let path = golden.path("backups.json");
+    let by_name = |mut entries: Vec<Entry>| {
+        entries.sort_by_key(|entry| entry.manifest.backup_ref());
+        entries
+    };
+    let all =
+        async |catalog: &JsonCatalog| by_name(catalog.list(&Filter::all()).try_collect().await.unwrap());
+
+    let kept = all(&JsonCatalog::open(&path).await.unwrap()).await;
+    assert_eq!(kept, by_name(entries(&pipeline).await), "holds, evidence and marks included");
+    std::fs::remove_file(&path).unwrap();
+    let rebuilt = JsonCatalog::rebuild(&path, &**pipeline.catalog()).await.unwrap();
+    assert_eq!(all(&rebuilt).await, kept);
 }
 
 #[tokio::test]
