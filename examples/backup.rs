@@ -17,10 +17,11 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use backup_core::{
     BackupRef, Clock, Entry, Error, ErrorKind, Filter, Kind, Level, Operation, Pipeline, Rehearsal, Result,
-    Selection, SystemClock,
+    SystemClock,
     catalog::{self, Standing},
     compress,
-    pipeline::{BackupRequest, Confirmation, RestorePlan, RestoreRequest, SpaceCheck},
+    encrypt::Age,
+    pipeline::{BackupRequest, Confirmation, SpaceCheck},
 };
 use clap::{Args, Parser, Subcommand};
 use examples::{
@@ -33,6 +34,15 @@ use examples::{
 };
 use serde_json::json;
 use storage_local::LocalStore;
+
+use self::{keys::KeyFile, restore::Restore};
+
+#[path = "backup/keys.rs"]
+mod keys;
+#[path = "backup/restore.rs"]
+mod restore;
+#[path = "backup/stores.rs"]
+mod stores;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 done, and something needs a look (list: a damaged backup, or one whose \
                           last check failed); 2 failed, also: not found; 3 refused, nothing was done.";
@@ -60,6 +70,8 @@ enum Command {
         id: String,
         #[command(flatten)]
         at: Where,
+        #[command(flatten)]
+        keys: KeyFile,
         /// How deep: present, digest, decoded, restored or equal.
         #[arg(long, default_value = "decoded")]
         level: Level,
@@ -79,6 +91,43 @@ enum Command {
         /// Really do it.
         #[arg(long)]
         confirm: bool,
+    },
+    /// Bring into another folder what it lacks of these backups, checked byte by byte; nothing there is overwritten.
+    Copy {
+        #[command(flatten)]
+        at: Where,
+        /// The folder that gets them.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Try whether an identity opens the newest backup of each database.
+    Keys {
+        #[command(flatten)]
+        at: Where,
+        #[command(flatten)]
+        keys: KeyFile,
+    },
+    /// Make an identity in a new file, and say the public key that backups are encrypted for.
+    NewKey {
+        /// The file, which must not exist: keep it away from the hosts that back up.
+        #[arg(long)]
+        identity: PathBuf,
+    },
+    /// Write what is known of all backups into one new file.
+    ExportCatalog {
+        #[command(flatten)]
+        at: Where,
+        /// The file, `backups.json` by custom, which must not exist.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Bring manifests and notes that the store has lost back from such a file, for the backups whose artifacts are there.
+    ImportCatalog {
+        #[command(flatten)]
+        at: Where,
+        /// The file.
+        #[arg(long)]
+        from: PathBuf,
     },
     /// Try whether the store keeps its promises, and whether the database can be backed up.
     Doctor {
@@ -140,44 +189,12 @@ struct Create {
     /// zstd, zstd:LEVEL, gzip, gzip:LEVEL or none.
     #[arg(long, default_value = "zstd")]
     compression: String,
+    /// Encrypt for this public key of age; may be repeated: whoever has one of the identities can restore.
+    #[arg(long = "recipient", value_name = "PUBLIC_KEY")]
+    recipients: Vec<String>,
     /// Go on where the store has less space than the backup is estimated to take.
     #[arg(long)]
     ignore_space: bool,
-}
-
-#[derive(Debug, Args)]
-struct Restore {
-    /// The backup: its id, or environment/database/id.
-    id: String,
-    #[command(flatten)]
-    at: Where,
-    /// The database to restore into: postgresql://user@host/name, mysql://user@host/name or sqlite:path.
-    #[arg(long, env = "BACKUP_TARGET_URL", hide_env_values = true)]
-    target: String,
-    /// Run the database's programs on this host (user@host), which sees the target at the address given.
-    #[arg(long)]
-    ssh: Option<String>,
-    /// Restore this table alone, named as `list --json` names it, with what it needs; may be repeated.
-    #[arg(long = "table", value_name = "TABLE", conflicts_with = "definitions_only")]
-    tables: Vec<String>,
-    /// Restore what defines everything, and no rows.
-    #[arg(long)]
-    definitions_only: bool,
-    /// Say what would be done, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
-    /// Replace what the target holds (of chosen tables those that it has), after a backup of it.
-    #[arg(long)]
-    replace: bool,
-    /// The target may be the very database that the backup came from.
-    #[arg(long)]
-    over_source: bool,
-    /// Take no backup of a target that is replaced.
-    #[arg(long)]
-    no_safety_backup: bool,
-    /// Really do it.
-    #[arg(long)]
-    confirm: bool,
 }
 
 #[tokio::main]
@@ -191,11 +208,16 @@ async fn main() -> ExitCode {
     let (operation, result) = match cli.command {
         Command::Create(args) => ("create-backup", create(args, style).await),
         Command::List(at) => ("list-backups", list(at, style).await),
-        Command::Verify { id, at, level, rehearse_at } => {
-            ("verify-backup", verify(&id, at, level, rehearse_at.as_deref(), style).await)
+        Command::Verify { id, at, keys, level, rehearse_at } => {
+            ("verify-backup", verify(&id, at, keys, level, rehearse_at.as_deref(), style).await)
         }
-        Command::Restore(args) => ("restore-backup", restore(args, style).await),
+        Command::Restore(args) => ("restore-backup", restore::restore(args, style).await),
         Command::Delete { id, at, confirm } => ("delete-backup", delete(&id, at, confirm, style).await),
+        Command::Copy { at, to } => ("copy", stores::copy(at, to, style).await),
+        Command::Keys { at, keys } => ("test-keys", keys::test(at, keys, style).await),
+        Command::NewKey { identity } => ("new-key", keys::make(&identity, style).await),
+        Command::ExportCatalog { at, to } => ("export-catalog", stores::export(at, to, style).await),
+        Command::ImportCatalog { at, from } => ("import-catalog", stores::import(at, from, style).await),
         Command::Doctor { at, database, objects } => {
             ("doctor", doctor(at, database.as_deref(), objects, style).await)
         }
@@ -207,10 +229,13 @@ async fn main() -> ExitCode {
 async fn create(args: Create, style: Style) -> Result<u8> {
     let dumper =
         database::dumper(&args.database, args.format.as_deref(), database::host(args.ssh.as_deref())?)?;
-    let pipeline = Pipeline::new(dumper, LocalStore::open(args.at.store).await?)
+    let mut pipeline = Pipeline::new(dumper, LocalStore::open(args.at.store).await?)
         .with_environment(&args.environment)
         .with_compressor(compress::parse(&args.compression)?)
         .with_observer(Bar::default());
+    if !args.recipients.is_empty() {
+        pipeline = pipeline.with_encryptor(Age::for_recipients(args.recipients)?);
+    }
     let mut request = BackupRequest::new().with_kind(args.kind);
     request.label = args.label;
     request.reason = args.reason;
@@ -298,8 +323,15 @@ fn row(entry: &Entry) -> [String; 5] {
     ]
 }
 
-async fn verify(id: &str, at: Where, level: Level, rehearse_at: Option<&str>, style: Style) -> Result<u8> {
-    let mut pipeline = open(at).await?;
+async fn verify(
+    id: &str,
+    at: Where,
+    keys: KeyFile,
+    level: Level,
+    rehearse_at: Option<&str>,
+    style: Style,
+) -> Result<u8> {
+    let mut pipeline = keys.open(open(at).await?).await?;
     let backup = find(&pipeline, id).await?;
     if level.is_rehearsed() {
         let engine = pipeline.entry(&backup).await?.manifest.engine;
@@ -321,98 +353,6 @@ async fn verify(id: &str, at: Where, level: Level, rehearse_at: Option<&str>, st
         }
     }
     style.result(code(&report.warnings), "verify-backup", Some(&backup.environment), &message, &report)
-}
-
-async fn restore(args: Restore, style: Style) -> Result<u8> {
-    let pipeline = open(args.at).await?;
-    let backup = find(&pipeline, &args.id).await?;
-    let restorer = database::restorer(&args.target, database::host(args.ssh.as_deref())?)?;
-    let mut request = RestoreRequest::new();
-    if !args.tables.is_empty() {
-        request = request.tables(args.tables);
-    }
-    if args.definitions_only {
-        request = request.definitions_only();
-    }
-    if args.replace {
-        request = request.replacing();
-    }
-    if args.over_source {
-        request = request.over_its_source();
-    }
-    if args.no_safety_backup {
-        request = request.without_safety_backup();
-    }
-    if args.dry_run {
-        let plan = pipeline.plan_restore(&backup, &*restorer, &request).await?;
-        if !plan.blockers.is_empty() {
-            return Ok(style.refusals("restore-backup", &plan.blockers));
-        }
-        let message = would_restore(&plan);
-        let result = json!({
-            "backup": plan.backup, "target": plan.target, "stored_bytes": plan.stored_bytes,
-            "plain_bytes": plan.plain_bytes, "tables": plan.tables, "rows": plan.rows,
-            "safety_backup": plan.safety_backup, "selected": plan.selected,
-            "expected_duration_ms": plan.expected_duration_ms,
-        });
-        let environment = Some(backup.environment.as_str());
-        return style.result(output::DONE, "restore-backup", environment, &message, &result);
-    }
-    if args.confirm {
-        request = request.confirmed();
-    }
-    let without_rows = request.selection == Selection::Definitions;
-    let work = pipeline.restore(&backup, &*restorer, request);
-    let report = interruptible(&pipeline, Operation::Restore, work).await?;
-    let mut message = format!(
-        "restored {backup} into {}: {}, {}, {}",
-        report.target.database,
-        count(report.tables, "table"),
-        count(report.rows, "row"),
-        if without_rows { "as asked for" } else { database::compared(report.rows_compared) },
-    );
-    if let Some(safety) = &report.safety_backup {
-        message.push_str(&format!("\n  before   {safety} holds what was there"));
-    }
-    message.extend(report.notes.iter().map(|note| format!("\n  note     {note}")));
-    let environment = Some(backup.environment.as_str());
-    let told = style.result(code(&report.warnings), "restore-backup", environment, &message, &report);
-    Ok(output::done_all_the_same(told, "the target is restored"))
-}
-
-/// What a dry run says that nothing stops.
-fn would_restore(plan: &RestorePlan) -> String {
-    let holds = match (plan.tables, plan.rows) {
-        (Some(tables), Some(rows)) => format!("{}, {}", count(tables, "table"), count(rows, "row")),
-        _ => "tables and rows are not shown by the format".to_owned(),
-    };
-    let chosen = plan.selected.as_ref().filter(|selected| !selected.tables.is_empty());
-    let beside = chosen.is_some_and(|selected| selected.existing.is_empty());
-    let target = match (plan.target.exists, plan.target.is_empty(), plan.safety_backup) {
-        (false, ..) => "a new database",
-        (true, true, _) => "an empty database",
-        (true, false, _) if beside => "beside what it holds",
-        (true, false, true) if chosen.is_some() => "the chosen tables are replaced, after a backup of it",
-        (true, false, false) if chosen.is_some() => "the chosen tables are replaced, without a backup of it",
-        (true, false, true) => "replaced, after a backup of it",
-        (true, false, false) => "replaced, without a backup of it",
-    };
-    let mut message = format!(
-        "would restore {}: {holds}, {} plain bytes\n  into    {} at {}: {target}",
-        plan.backup, plan.plain_bytes, plan.target.database, plan.target.location,
-    );
-    if let Some(selected) = &plan.selected {
-        message.extend(selected.tables.iter().map(|table| format!("\n  table   {table}")));
-        message.extend(selected.notes.iter().map(|note| format!("\n  note    {note}")));
-    }
-    if let Some(expected) = plan.expected_duration_ms {
-        message.push_str(&format!(
-            "\n  expected to take {:.1} s, by the last rehearsal",
-            Duration::from_millis(expected).as_secs_f64()
-        ));
-    }
-    message.push_str("\n  nothing was changed");
-    message
 }
 
 async fn delete(id: &str, at: Where, confirm: bool, style: Style) -> Result<u8> {

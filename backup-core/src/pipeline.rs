@@ -327,8 +327,10 @@ impl Pipeline {
                 Err(err) => return Err(err.with_operation("list")),
             }
         }
-        listing.entries.sort_by(|a, b| {
-            (b.manifest.created_at, &b.manifest.id).cmp(&(a.manifest.created_at, &a.manifest.id))
+        listing.entries.sort_by(|Entry { manifest: a, .. }, Entry { manifest: b, .. }| {
+            // Those of one second, of several databases, would stand in another order each time.
+            let by_name = || (&a.environment, &a.database).cmp(&(&b.environment, &b.database));
+            (b.created_at, &b.id).cmp(&(a.created_at, &a.id)).then_with(by_name)
         });
         Ok(listing)
     }

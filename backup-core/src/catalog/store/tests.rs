@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     BackupId, ByteStream, GetOptions, MemoryStore, Note, PutMode, PutOptions, store::MockStore,
-    testkit::sample_manifest,
+    testkit::{
+        faults::{FaultyStore, StoreOp},
+        sample_manifest,
+    },
 };
 
 fn manifest(environment: &str, database: &str, second: u32) -> Manifest {
@@ -289,6 +292,22 @@ async fn ten_thousand_backups_are_listed_in_seconds() {
     // Far from the aim of two seconds, since tests share the machine.
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
     println!("10,000 backups in {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_listing_asks_once_for_all_names_and_once_for_each_manifest_and_note() {
+    let store = FaultyStore::new(MemoryStore::new());
+    for number in 0..100 {
+        let manifest = manifest("prod", if number % 2 == 0 { "shop" } else { "stock" }, number);
+        let catalog = StoreCatalog::new(store.inner().clone());
+        catalog.insert(&manifest).await.unwrap();
+        catalog.annotate(&manifest.backup_ref(), &held()).await.unwrap();
+    }
+    let store = Arc::new(store);
+    let (good, _) = listed(&StoreCatalog::new(Arc::clone(&store))).await;
+    assert_eq!(good.len(), 100);
+    let asked = [StoreOp::List, StoreOp::Get, StoreOp::Head].map(|op| store.calls(op));
+    assert_eq!(asked, [1, 200, 0]);
 }
 
 proptest! {
