@@ -317,7 +317,7 @@ impl Pipeline {
     pub async fn list(&self, filter: &Filter) -> Result<Listing> {
         let mut listing = Listing::default();
         let mut entries = self.catalog.list(filter);
-        while let Some(entry) = entries.next().await {
+        while let Some(entry) = self.within("list", async { Ok(entries.next().await) }).await? {
             match entry {
                 Ok(entry) => listing.entries.push(entry),
                 Err(err) if CopiesFailed::is_partial(&err) => listing.unreachable.push(err),
@@ -345,8 +345,10 @@ impl Pipeline {
     ///
     /// Cancel-safe.
     pub async fn entry(&self, backup: &BackupRef) -> Result<Entry> {
-        match self.catalog.get(backup).await {
-            Err(err) if err.kind() == ErrorKind::NotFound => Err(self.not_found(backup, err).await?),
+        match self.within("entry", self.catalog.get(backup)).await {
+            Err(err) if err.kind() == ErrorKind::NotFound => {
+                Err(self.within("entry", self.not_found(backup, err)).await?)
+            }
             entry => entry,
         }
     }

@@ -1,16 +1,14 @@
 //! Single objects from one store into another.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
 use super::{Comparison, CopyReport, Difference, Stores};
 use crate::{
-    ByteStream, Digest, Error, ErrorKind, Key, Prefix, PutMode, PutOptions, Result, Store, StoreExt,
-    digest::ByteCount,
+    ByteStream, Digest, Error, ErrorKind, Key, ObjectMeta, Prefix, PutMode, PutOptions, Result, Store,
+    StoreExt,
+    digest::{ByteCount, Tap},
     manifest::Artifact,
-    store::{CopyPolicy, CopyTo, FanOut},
     verify::stored,
 };
 
@@ -69,12 +67,41 @@ impl Stores<'_> {
         size: u64,
         report: &mut CopyReport,
     ) -> Result<()> {
-        // A pass to one store gives up where that one stands still.
-        let to = CopyTo::new(Arc::clone(self.to)).with_stall_timeout(self.options.stall_timeout);
-        FanOut::new(CopyPolicy::All, vec![to])?.put(key, body, options).await?;
+        let mode = options.mode;
+        let stored = self.put_moving(key, body, options).await?;
+        if stored.size != size {
+            if mode == PutMode::Create {
+                self.within(self.to.delete(key)).await?;
+            }
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the store holds another number of bytes than were sent",
+            )
+            .with_context("key", key)
+            .with_context("sent_bytes", size)
+            .with_context("stored_bytes", stored.size));
+        }
         report.objects += 1;
         report.bytes += size;
         Ok(())
+    }
+
+    /// Puts a body, and gives up where the store stands still.
+    ///
+    /// Nothing that was stored is taken back when a caller goes away: the next call may have found it by then.
+    async fn put_moving(&self, key: &Key, body: ByteStream, options: PutOptions) -> Result<ObjectMeta> {
+        let limit = self.options.stall_timeout;
+        let (taken, mut seen) = (ByteCount::default(), 0);
+        let mut counter = taken.clone();
+        let body = body.and_then(move |chunk| std::future::ready(counter.update(&chunk).map(|()| chunk)));
+        let mut put = self.to.put(key, ByteStream::new(body), options);
+        loop {
+            match tokio::time::timeout(limit, &mut put).await {
+                Ok(stored) => return stored,
+                Err(_) if taken.get() > seen => seen = taken.get(),
+                Err(_) => return Err(too_long(limit).with_context("store", self.to.location())),
+            }
+        }
     }
 
     /// How to store what is there and different, if at all.

@@ -3,7 +3,7 @@ use std::{error::Error as StdError, fmt, sync::Arc};
 use futures::StreamExt;
 use serde::Serialize;
 
-use super::{Copied, CopyOptions, copy};
+use super::{Copied, CopyOptions, Stores, copy};
 use crate::{BackupRef, Catalog, Error, ErrorKind, Filter, Result, Retryable, Store, StoreCatalog};
 
 /// How many backups may fail before the others are left alone too.
@@ -65,7 +65,7 @@ pub async fn sync(
     let started = tokio::time::Instant::now();
     let mut report = SyncReport::default();
     let mut failures = Vec::new();
-    let listed = listed(from, filter, &mut report, &mut failures).await;
+    let listed = listed(&Stores { from, to, options }, filter, &mut report, &mut failures).await;
     let backups = listed.map_err(|err| err.with_operation("sync"))?;
     report.left = backups.len() as u64;
     for backup in backups {
@@ -109,14 +109,14 @@ pub async fn sync(
 
 /// The backups to copy; those that are damaged are told and do not stand in the way of the others.
 async fn listed(
-    from: &Arc<dyn Store>,
+    stores: &Stores<'_>,
     filter: &Filter,
     report: &mut SyncReport,
     failures: &mut Vec<Error>,
 ) -> Result<Vec<BackupRef>> {
     let mut backups = Vec::new();
-    let mut entries = StoreCatalog::new(Arc::clone(from)).list(filter);
-    while let Some(entry) = entries.next().await {
+    let mut entries = StoreCatalog::new(Arc::clone(stores.from)).list(filter);
+    while let Some(entry) = stores.within(async { Ok(entries.next().await) }).await? {
         match entry {
             Ok(entry) => backups.push((entry.manifest.created_at, entry.manifest.backup_ref())),
             Err(err) if matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {

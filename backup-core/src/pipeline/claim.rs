@@ -179,54 +179,72 @@ impl Pipeline {
     /// Touches only the store's own unfinished uploads, and objects of ids that a claim of ours names and that
     /// have no manifest in the store. What the store keeps [locked](Self::with_object_lock) stays until a sweep after that.
     ///
+    /// # Errors
+    ///
+    /// The first of the store; a later call removes the rest.
+    ///
     /// # Cancel safety
     ///
     /// Cancel-safe: a later call removes the rest.
     pub async fn sweep(&self, grace: Duration) -> Result<SweepReport> {
-        let mut report = self.store.sweep(grace).await?;
+        self.run_sweep(grace).await.map_err(|err| err.with_operation("sweep"))
+    }
+
+    async fn run_sweep(&self, grace: Duration) -> Result<SweepReport> {
+        let mut report = self.within("sweep", self.store.sweep(grace)).await?;
         let now = self.clock.now();
         let grace = chrono::Duration::from_std(grace).unwrap_or(chrono::Duration::MAX);
-        let claims: Vec<ObjectMeta> = self
-            .store
-            .list(&Prefix::root())
-            .try_filter(|object| std::future::ready(object.key.as_str().ends_with(Layout::CLAIM)))
-            .try_collect()
-            .await?;
+        let mut claims: Vec<ObjectMeta> = Vec::new();
+        let mut objects = self.store.list(&Prefix::root());
+        while let Some(object) = self.within("list", objects.try_next()).await? {
+            if object.key.as_str().ends_with(Layout::CLAIM) {
+                claims.push(object);
+            }
+        }
         let (old, young): (Vec<_>, Vec<_>) =
             claims.into_iter().partition(|claim| now - claim.last_modified >= grace);
         for claim in young {
             report.keep(claim.last_modified.checked_add_signed(grace));
         }
         for claim in old {
-            let Some(stem) = claim.key.as_str().strip_suffix(Layout::CLAIM) else { continue };
-            // A live backup renews its claim between upload and commit, so that an old claim has no live writer.
-            let mut locked_until = None;
-            if !self.is_catalogued(stem).await? {
-                for object in objects_with_stem(&*self.store, stem).await? {
-                    if object.key == claim.key {
-                        continue;
-                    }
-                    if let Some(lock) =
-                        self.stored_lock(&object.key).await?.filter(|lock| lock.is_active(now))
-                    {
-                        locked_until = locked_until.max(Some(lock.until));
-                        continue;
-                    }
-                    self.store.delete(&object.key).await?;
-                    report.removed += 1;
-                    report.freed_bytes += object.size;
-                }
-            }
-            if locked_until.is_some() {
-                // The claim leads the next sweep there.
-                report.keep(locked_until);
-                continue;
-            }
-            self.store.delete(&claim.key).await?;
-            report.removed += 1;
-            report.freed_bytes += claim.size;
+            self.within("sweep", self.sweep_claim(&claim, now, &mut report)).await?;
         }
         Ok(report)
+    }
+
+    /// Removes what an old claim leads to, unless a manifest is there, and the claim.
+    async fn sweep_claim(
+        &self,
+        claim: &ObjectMeta,
+        now: DateTime<Utc>,
+        report: &mut SweepReport,
+    ) -> Result<()> {
+        let Some(stem) = claim.key.as_str().strip_suffix(Layout::CLAIM) else { return Ok(()) };
+        // A live backup renews its claim between upload and commit, so that an old claim has no live writer.
+        let mut locked_until = None;
+        if !self.is_catalogued(stem).await? {
+            for object in objects_with_stem(&*self.store, stem).await? {
+                if object.key == claim.key {
+                    continue;
+                }
+                if let Some(lock) = self.stored_lock(&object.key).await?.filter(|lock| lock.is_active(now)) {
+                    locked_until = locked_until.max(Some(lock.until));
+                    continue;
+                }
+                self.store.delete(&object.key).await?;
+                report.removed += 1;
+                report.freed_bytes += object.size;
+            }
+        }
+        if locked_until.is_some() {
+            // The claim leads the next sweep there.
+            report.keep(locked_until);
+            return Ok(());
+        }
+        self.store.delete(&claim.key).await?;
+        report.removed += 1;
+        report.freed_bytes += claim.size;
+        Ok(())
     }
 
     /// Says why a backup is not there where objects of it are.

@@ -46,7 +46,7 @@ impl Pipeline {
     #[tracing::instrument(skip_all, fields(%backup))]
     pub async fn delete(&self, backup: &BackupRef, confirmation: Confirmation) -> Result<()> {
         self.emit(&Event::Started { operation: Operation::Delete, backup });
-        let result = self.run_delete(backup, confirmation).await;
+        let result = self.within("delete", self.run_delete(backup, confirmation)).await;
         self.ended(Operation::Delete, Some(backup), result)
     }
 

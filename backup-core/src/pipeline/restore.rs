@@ -74,8 +74,11 @@ impl Pipeline {
         restorer: &dyn Restorer,
         request: &RestoreRequest,
     ) -> Result<RestorePlan> {
-        let entry = self.entry(backup).await?;
-        self.plan(&entry, restorer, request).await.map_err(|err| err.with_operation("restore"))
+        let planned = async {
+            let entry = self.entry(backup).await?;
+            self.plan(&entry, restorer, request).await
+        };
+        planned.await.map_err(|err| err.with_operation(Operation::Restore.name()))
     }
 
     /// Restores a backup.

@@ -6,7 +6,10 @@ use super::super::{
     Pipeline,
     claim::{Claim, ClaimState},
 };
-use crate::{Error, ErrorKind, Evidence, Manifest, Operation, PutMode, Result, store::StoredCopy};
+use crate::{
+    Error, ErrorKind, Evidence, Manifest, Operation, PutMode, Result,
+    store::{CopiesFailed, StoredCopy},
+};
 
 /// What is known once the backup exists.
 pub(super) struct Committed {
@@ -38,19 +41,25 @@ impl Pipeline {
     pub(super) async fn commit(self, mut claim: Claim, manifest: &Manifest) -> Result<Committed> {
         claim.disarm();
         let backup = manifest.backup_ref();
-        let manifest_copies = match self.within("commit", self.catalog.insert(manifest)).await {
+        let inserted = self.within("commit", async { Ok(self.catalog.insert(manifest).await) }).await;
+        let given_up = inserted.is_err();
+        let manifest_copies = match inserted.flatten() {
             Ok(copies) => copies,
             // The acknowledgement may have been lost: what the catalog holds decides.
             Err(err) => match self.within("commit", self.catalog.get(&backup)).await {
-                Ok(entry) if entry.manifest == *manifest => Vec::new(),
+                // Some of several stores have it and others do not: less than was asked for is not done.
+                Ok(entry) if entry.manifest == *manifest && CopiesFailed::is_cause_of(&err) => {
+                    return Err(match self.within("commit", self.catalog.remove(&backup)).await {
+                        Ok(()) => self.abort(claim, err).await,
+                        Err(_) => unknown(err),
+                    });
+                }
+                // What was given up may be taken back by itself, a moment after it was looked up.
+                Ok(entry) if entry.manifest == *manifest && !given_up => Vec::new(),
                 Err(lookup) if lookup.kind() == ErrorKind::NotFound => {
                     return Err(self.abort(claim, err).await);
                 }
-                Ok(_) | Err(_) => {
-                    return Err(err.with_suggestion(
-                        "it is unknown whether the backup was recorded; list the backups, and run a sweep later",
-                    ));
-                }
+                Ok(_) | Err(_) => return Err(unknown(err)),
             },
         };
         let released = self.within("release", claim.release()).await;
@@ -82,4 +91,10 @@ impl Pipeline {
             }
         }
     }
+}
+
+fn unknown(err: Error) -> Error {
+    err.with_suggestion(
+        "it is unknown whether the backup was recorded; list the backups, and run a sweep later",
+    )
 }

@@ -50,7 +50,7 @@ impl Pipeline {
         request: &RestoreRequest,
     ) -> Result<RestorePlan> {
         let manifest = &entry.manifest;
-        let target = restorer.probe().await?;
+        let target = self.within("probe", restorer.probe()).await?;
         let mut blockers = Vec::new();
         if !restorer.supports(&manifest.engine, &manifest.format) {
             blockers.push(
@@ -64,7 +64,8 @@ impl Pipeline {
             );
         }
         blockers.extend(self.codec(manifest).err());
-        blockers.extend(stored::check_present(&*self.store, &manifest.artifact).await.err());
+        let present = stored::check_present(&*self.store, &manifest.artifact);
+        blockers.extend(self.within("artifact", present).await.err());
         blockers.extend(failed_check(entry));
         if blockers.is_empty() {
             // Before the target is backed up, and replaced by what nobody here can open.
@@ -72,7 +73,7 @@ impl Pipeline {
         }
         let mut selected = None;
         if request.selection != Selection::All && blockers.is_empty() {
-            match self.select(manifest, restorer, request).await {
+            match self.within("select", self.select(manifest, restorer, request)).await {
                 Ok(found) => selected = Some(found),
                 Err(err) if stops(&err) => blockers.push(err),
                 Err(err) => return Err(err),

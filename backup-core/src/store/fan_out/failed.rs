@@ -16,6 +16,18 @@ impl CopiesFailed {
         err.source()?.downcast_ref::<Self>()
     }
 
+    /// Whether the policy of a fan-out was missed, however deep below the error that lies.
+    pub(crate) fn is_cause_of(err: &Error) -> bool {
+        let mut cause = err.source();
+        while let Some(source) = cause {
+            if source.is::<Self>() {
+                return true;
+            }
+            cause = source.source();
+        }
+        false
+    }
+
     /// Whether an error says only that some stores could not be asked, while the others were: what they told holds, and
     /// may not be all.
     #[must_use]

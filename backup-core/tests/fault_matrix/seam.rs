@@ -1,0 +1,247 @@
+//! Where faults come in: every call that an operation makes passes a [`Seam`], which counts it and may break it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::{Future, pending},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use backup_core::{Error, ErrorKind, Result, testkit::clock::ManualClock};
+use chrono::TimeDelta;
+use tokio::sync::Notify;
+
+/// The `nth` time, from 1, that an operation comes to what `name` says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Step {
+    pub(crate) name: String,
+    pub(crate) nth: u64,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} #{}", self.name, self.nth)
+    }
+}
+
+/// What a step is, which says what faults there are of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// A call of a store, or of the catalog, which is kept in it.
+    Store,
+    /// A call of a dumper, a restorer or a throw-away database.
+    Tool,
+    /// A moment in the middle or at the end of the bytes of an object.
+    Body,
+    /// A moment in the middle or at the end of the bytes of a tool.
+    Dump,
+    /// A transform on its blocking thread.
+    Transform,
+    /// An event on its way to an observer.
+    Event,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It fails, and has done nothing.
+    Error(ErrorKind),
+    /// It did all of it, and says that it failed.
+    LostAck,
+    /// It never returns.
+    Hang,
+    /// It takes its time.
+    Slow,
+    /// The future of the operation is dropped just before it, or just after.
+    DropBefore,
+    DropAfter,
+    /// It panics.
+    Panic,
+    /// `kill -9` of the own process just before it, or just after: nothing that this process would still do is done.
+    KillBefore,
+    KillAfter,
+    /// The clock of the host is set back, or forward, by so many hours.
+    Clock(i64),
+}
+
+impl Site {
+    /// The faults of a step. ENOSPC and EDQUOT are [`ErrorKind::StorageFull`], EIO is [`ErrorKind::Unexpected`], a
+    /// file system that became read-only is [`ErrorKind::PermissionDenied`], and no file descriptors are
+    /// [`ErrorKind::Unavailable`], as the stores fold them.
+    pub(crate) fn faults(self) -> Vec<Fault> {
+        use Fault::{Clock, DropAfter, DropBefore, Error, Hang, KillAfter, KillBefore, LostAck, Panic, Slow};
+        let everywhere = [DropBefore, Panic, KillBefore, Clock(-30), Clock(30)];
+        let own: &[Fault] = match self {
+            Self::Store => &[
+                Error(ErrorKind::Unavailable),
+                Error(ErrorKind::StorageFull),
+                Error(ErrorKind::PermissionDenied),
+                Error(ErrorKind::Unexpected),
+                LostAck,
+                Hang,
+                Slow,
+                DropAfter,
+                KillAfter,
+            ],
+            Self::Tool => &[
+                Error(ErrorKind::ToolFailed),
+                Error(ErrorKind::ConnectionFailed),
+                LostAck,
+                Hang,
+                Slow,
+                DropAfter,
+                KillAfter,
+            ],
+            Self::Body => &[Error(ErrorKind::Unavailable), Error(ErrorKind::Unexpected), Hang, Slow],
+            Self::Dump => &[Error(ErrorKind::ToolFailed), Error(ErrorKind::ConnectionFailed), Hang, Slow],
+            Self::Transform => &[Error(ErrorKind::Corrupt), Slow],
+            Self::Event => &[],
+        };
+        everywhere.iter().chain(own).copied().collect()
+    }
+}
+
+impl Fault {
+    /// Whether the process is gone: what it left may lie there until a sweep.
+    pub(crate) fn is_kill(self) -> bool {
+        matches!(self, Self::KillBefore | Self::KillAfter)
+    }
+}
+
+/// Clones are one seam.
+#[derive(Debug, Clone)]
+pub(crate) struct Seam {
+    state: Arc<Mutex<State>>,
+    cut: Arc<Notify>,
+    clock: ManualClock,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    reached: BTreeMap<String, (Site, u64)>,
+    plan: Option<(Step, Fault)>,
+    fired: bool,
+    dead: bool,
+}
+
+impl Seam {
+    pub(crate) fn new(clock: ManualClock) -> Self {
+        Self { state: Arc::default(), cut: Arc::default(), clock }
+    }
+
+    /// Begins to count anew, with this fault ahead or none.
+    pub(crate) fn plan(&self, plan: Option<(Step, Fault)>) {
+        *self.state() = State { plan, ..State::default() };
+    }
+
+    /// Every step that was come to, in no order.
+    pub(crate) fn steps(&self) -> Vec<(Site, Step)> {
+        let state = self.state();
+        let steps = state.reached.iter().flat_map(|(name, (site, count))| {
+            (1..=*count).map(|nth| (*site, Step { name: name.clone(), nth }))
+        });
+        steps.collect()
+    }
+
+    pub(crate) fn fired(&self) -> bool {
+        self.state().fired
+    }
+
+    /// Waits until the operation is to be dropped.
+    pub(crate) async fn cut(&self) {
+        self.cut.notified().await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a step and says what shall happen to it.
+    fn enter(&self, site: Site, name: &str) -> Option<Fault> {
+        let mut state = self.state();
+        if state.dead {
+            return Some(Fault::Hang);
+        }
+        let (_, count) = state.reached.entry(name.to_owned()).or_insert((site, 0));
+        *count += 1;
+        let nth = *count;
+        let hits = |(step, _): &(Step, Fault)| step.name == name && step.nth == nth;
+        let fault = state.plan.as_ref().filter(|plan| hits(plan)).map(|(_, fault)| *fault)?;
+        state.fired = true;
+        Some(fault)
+    }
+
+    async fn dropped(&self) {
+        self.cut.notify_one();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    fn kill(&self) {
+        self.state().dead = true;
+        self.cut.notify_one();
+    }
+
+    /// A step on its way: does `work`, unless it is to break.
+    pub(crate) async fn pass<T>(
+        &self,
+        site: Site,
+        name: &str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        match self.enter(site, name) {
+            None => work.await,
+            Some(Fault::Error(kind)) => Err(broken(kind)),
+            Some(Fault::LostAck) => {
+                work.await?;
+                Err(broken(ErrorKind::Unavailable))
+            }
+            Some(Fault::Hang) => pending().await,
+            Some(Fault::Slow) => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                work.await
+            }
+            // What is on a task of its own goes on.
+            Some(Fault::DropBefore) => {
+                self.dropped().await;
+                work.await
+            }
+            Some(Fault::DropAfter) => {
+                let done = work.await;
+                self.dropped().await;
+                done
+            }
+            Some(Fault::Panic) => panic!("a panic on purpose"),
+            Some(Fault::KillBefore) => {
+                self.kill();
+                pending().await
+            }
+            Some(Fault::KillAfter) => {
+                let _done = work.await;
+                self.kill();
+                pending().await
+            }
+            Some(Fault::Clock(hours)) => {
+                self.clock.advance(TimeDelta::hours(hours));
+                work.await
+            }
+        }
+    }
+
+    /// A step that cannot wait: on a blocking thread, or in an observer.
+    pub(crate) fn pass_now(&self, site: Site, name: &str) -> Result<()> {
+        match self.enter(site, name) {
+            Some(Fault::Error(kind)) => return Err(broken(kind)),
+            Some(Fault::Slow) => std::thread::sleep(Duration::from_millis(20)),
+            Some(Fault::DropBefore) => self.cut.notify_one(),
+            Some(Fault::Panic) => panic!("a panic on purpose"),
+            Some(Fault::KillBefore) => self.kill(),
+            Some(Fault::Clock(hours)) => self.clock.advance(TimeDelta::hours(hours)),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn broken(kind: ErrorKind) -> Error {
+    Error::new(kind, "a fault on purpose")
+}
