@@ -23,6 +23,8 @@ pub use annotation::{Annotation, Note};
 pub use find::find;
 pub(crate) use find::find_selected;
 pub use json::JsonCatalog;
+#[cfg(feature = "testkit")]
+pub(crate) use json::fuzz;
 pub use log::BackupLog;
 pub use recovery::Recovery;
 pub use standing::Standing;

@@ -17,6 +17,8 @@ pub mod encryptor;
 pub mod fake;
 pub mod fake_restorer;
 pub mod faults;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod log;
 #[cfg(unix)]
 pub mod mysql;

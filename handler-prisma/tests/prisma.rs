@@ -6,6 +6,9 @@
 #[path = "prisma/setup.rs"]
 mod setup;
 
+#[path = "prisma/fuzz.rs"]
+mod fuzz;
+
 #[path = "prisma/project.rs"]
 mod project;
 

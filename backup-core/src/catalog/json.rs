@@ -20,6 +20,8 @@ use crate::{BackupRef, Error, ErrorKind, Manifest, Result, manifest::Layout, sto
 
 mod document;
 mod file;
+#[cfg(feature = "testkit")]
+pub(crate) mod fuzz;
 
 /// How long a change waits for another one, unless told otherwise.
 const LOCK_WAIT: Duration = Duration::from_secs(30);

@@ -6,6 +6,8 @@ mod head;
 mod part;
 
 pub(crate) use self::head::check_key;
+#[cfg(feature = "testkit")]
+pub(crate) use self::part::fuzz;
 use self::part::{Complete, Part};
 use crate::{
     ByteStream, Compressor, Digest, Encryptor, Error, ErrorKind, GetOptions, Inventory, Key, Manifest,

@@ -42,18 +42,23 @@ impl Default for Document {
 impl Document {
     /// Reads the file; one that is missing is empty.
     pub(super) fn read(path: &Path) -> Result<Self> {
+        let Some(json) = file::read(path)? else { return Ok(Self::default()) };
+        Self::from_json(&json, path)
+    }
+
+    /// Reads what a file holds; `path` is for errors.
+    pub(super) fn from_json(json: &[u8], path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {
             schema_version: u32,
         }
-        let Some(json) = file::read(path)? else { return Ok(Self::default()) };
         let corrupt = |err: serde_json::Error| {
             Error::new(ErrorKind::Corrupt, "the catalog's file is damaged")
                 .with_context("path", path.display())
                 .with_suggestion("move the file away and rebuild it from the store: `JsonCatalog::rebuild`")
                 .with_source(err)
         };
-        let Version { schema_version } = serde_json::from_slice(&json).map_err(corrupt)?;
+        let Version { schema_version } = serde_json::from_slice(json).map_err(corrupt)?;
         if schema_version > SCHEMA_VERSION {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -63,11 +68,16 @@ impl Document {
             .with_context("schema_version", schema_version)
             .with_suggestion("update the library"));
         }
-        serde_json::from_slice(&json).map_err(corrupt)
+        serde_json::from_slice(json).map_err(corrupt)
     }
 
     /// Replaces the file.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
+        file::replace(path, self.to_json()?.as_bytes())
+    }
+
+    /// What the file is to hold.
+    pub(super) fn to_json(&self) -> Result<String> {
         let unwritable = |err: serde_json::Error| {
             Error::new(ErrorKind::Unexpected, "cannot write the catalog").with_source(err)
         };
@@ -85,7 +95,7 @@ impl Document {
             json.push_str(&serde_json::to_string(value).map_err(unwritable)?);
         }
         json.push_str("\n}\n");
-        file::replace(path, json.as_bytes())
+        Ok(json)
     }
 
     /// Adds an entry.

@@ -374,5 +374,7 @@ fn nobody_reads() -> Error {
     Error::new(ErrorKind::Unexpected, "nobody reads the stream any more")
 }
 
+#[cfg(feature = "testkit")]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;
