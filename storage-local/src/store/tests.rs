@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod crash;
+pub(crate) mod power_cut;
 
 type Hook = Box<dyn FnMut(Step)>;
 
