@@ -11,7 +11,7 @@ use std::{
     path::Path,
 };
 
-use super::record::{Event, Made, Node};
+use super::record::{Event, Made, Names, Node};
 use crate::step::Synced;
 
 /// Up to so many changes that are not synced, every subset of them is tried.
@@ -22,7 +22,7 @@ const ALL_SUBSETS: usize = 6;
 pub(super) struct Disk {
     folders: BTreeMap<Node, BTreeMap<String, Node>>,
     /// Changes of names that are not synced, the oldest first.
-    pending: Vec<(Node, Vec<(String, Option<Node>)>)>,
+    pending: Vec<(Node, Names)>,
     files: HashMap<Node, Bytes>,
     /// A sync of this kind does nothing, as if the program did not call it.
     without: Option<Synced>,

@@ -21,13 +21,15 @@ use crate::step::{Change, Synced};
 /// A file or a folder that was there at some time; 0 is the folder below which everything is recorded.
 pub(super) type Node = usize;
 
+/// Names of a folder that changed in one step; `None` is a name that is gone.
+pub(super) type Names = Vec<(String, Option<Node>)>;
+
 /// What happened.
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     /// A file or folder was made; it has no name yet.
     New(Node, Made),
-    /// Names of one folder changed, all in one step; `None` is a name that is gone.
-    Names(Node, Vec<(String, Option<Node>)>),
+    Names(Node, Names),
     Appended(Node, Bytes),
     Synced(Node, Synced),
     /// Something was asked of the store: the key may hold this from here on.
@@ -162,7 +164,7 @@ impl Recording {
         self.names_changed(above, vec![(name.to_owned(), Some(node))]);
     }
 
-    fn names_changed(&mut self, folder: Node, changes: Vec<(String, Option<Node>)>) {
+    fn names_changed(&mut self, folder: Node, changes: Names) {
         for (name, node) in &changes {
             let key = (folder, name.clone());
             let before = match node {
