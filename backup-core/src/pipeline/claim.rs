@@ -11,8 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use super::Pipeline;
 use crate::{
-    BackupId, BackupRef, Error, ErrorKind, Key, ObjectMeta, Prefix, PutMode, PutOptions, Result, Store,
-    StoreExt,
+    BackupId, BackupRef, Error, ErrorKind, Key, Lease, ObjectMeta, Prefix, PutMode, PutOptions, Result,
+    Store, StoreExt,
     manifest::{IdTemplate, Layout, Named},
     store::{CopiesFailed, SweepReport},
 };
@@ -179,10 +179,22 @@ impl Pipeline {
     /// Touches only the store's own unfinished uploads, and objects of ids that a claim of ours names and that
     /// have no manifest in the store. What the store keeps [locked](Self::with_object_lock) stays until a sweep after that.
     ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](ErrorKind::Unavailable) where a prune or another sweep is at work in the store, as for
+    /// [`prune`](Self::prune). Those of the store.
+    ///
     /// # Cancel safety
     ///
     /// Cancel-safe: a later call removes the rest.
     pub async fn sweep(&self, grace: Duration) -> Result<SweepReport> {
+        let lease = self.lease().await?;
+        let swept = lease.during(self.run_sweep(grace, &lease)).await;
+        lease.release().await;
+        swept
+    }
+
+    async fn run_sweep(&self, grace: Duration, lease: &Lease) -> Result<SweepReport> {
         let mut report = self.store.sweep(grace).await?;
         let now = self.clock.now();
         let grace = chrono::Duration::from_std(grace).unwrap_or(chrono::Duration::MAX);
@@ -212,7 +224,7 @@ impl Pipeline {
                         locked_until = locked_until.max(Some(lock.until));
                         continue;
                     }
-                    self.store.delete(&object.key).await?;
+                    self.delete_object(&object.key, Some(lease)).await?;
                     report.removed += 1;
                     report.freed_bytes += object.size;
                 }
@@ -222,7 +234,7 @@ impl Pipeline {
                 report.keep(locked_until);
                 continue;
             }
-            self.store.delete(&claim.key).await?;
+            self.delete_object(&claim.key, Some(lease)).await?;
             report.removed += 1;
             report.freed_bytes += claim.size;
         }
