@@ -181,7 +181,7 @@ impl Lease {
         tokio::select! {
             biased;
             done = work => done,
-            () = self.held.keep_renewing() => std::future::pending().await,
+            never = self.held.keep_renewing() => match never {},
         }
     }
 
@@ -217,8 +217,8 @@ impl Held {
         }
     }
 
-    /// Ends once the lease is lost.
-    async fn keep_renewing(&self) {
+    /// Renews until it is dropped; what is lost is left to the next check.
+    async fn keep_renewing(&self) -> std::convert::Infallible {
         loop {
             let elapsed = self.standing.lock().await.renewed.elapsed();
             tokio::time::sleep((self.ttl / 3).saturating_sub(elapsed)).await;
@@ -227,7 +227,8 @@ impl Held {
                 Ok(()) => {}
                 Err(_) if standing.lost => {
                     tracing::warn!(generation = standing.generation, "the lease was lost");
-                    return;
+                    drop(standing);
+                    return std::future::pending().await;
                 }
                 Err(err) => {
                     drop(standing);

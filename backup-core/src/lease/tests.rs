@@ -128,6 +128,20 @@ async fn a_holder_that_lost_it_is_told_so_and_never_has_it_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn work_goes_on_to_its_next_check_when_the_lease_is_lost() {
+    let clock = clock();
+    let store = MemoryStore::new().with_clock(clock.clone());
+    let first = take(&store).await.unwrap();
+    clock.advance(TimeDelta::seconds(181));
+    let _second = take(&store).await.unwrap();
+    let work = async {
+        tokio::time::sleep(TTL * 2).await;
+        first.check().await
+    };
+    assert!(LeaseLost::of(&first.during(work).await.unwrap_err()).is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_was_away_for_longer_than_several_others_gives_way_too() {
     let clock = clock();
     let store = MemoryStore::new().with_clock(clock.clone());

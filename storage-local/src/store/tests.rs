@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod crash;
+mod lease;
 pub(crate) mod power_cut;
 
 type Hook = Box<dyn FnMut(Step)>;
