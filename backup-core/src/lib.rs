@@ -17,6 +17,7 @@ pub mod event;
 pub mod health;
 pub mod inventory;
 mod key;
+pub mod lease;
 pub mod manifest;
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -52,6 +53,7 @@ pub use error::{BoxError, Error, ErrorKind, Result, Retryable};
 pub use event::{Event, Observer, Operation, Progress};
 pub use inventory::{Inventory, TableInventory};
 pub use key::{Key, Prefix};
+pub use lease::{Lease, LeaseHeld, LeaseLost};
 pub use manifest::{BackupId, BackupRef, Kind, Manifest, SourcePosition};
 pub use notify::{Alert, AlertState, Notifier, Severity};
 pub use pipeline::Pipeline;

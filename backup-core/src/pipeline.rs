@@ -10,6 +10,7 @@ use crate::{
     LockMode, Observer, Operation, Rehearsal, Result, Retention, SourceInfo, Store, SystemClock,
     catalog::StoreCatalog,
     compress::{self, Identity},
+    lease::LEASE_TTL,
     manifest::IdTemplate,
     store::{CopiesFailed, CopyTo, FanOut},
 };
@@ -23,6 +24,7 @@ mod fresh;
 pub mod gate;
 mod health;
 mod keys;
+mod lease;
 mod lock;
 mod meter;
 mod orphans;
@@ -98,6 +100,7 @@ pub struct Pipeline {
     environment: String,
     level: Level,
     stall_timeout: Duration,
+    lease_ttl: Duration,
     removals: TaskTracker,
 }
 
@@ -131,6 +134,7 @@ impl Pipeline {
             environment: "default".to_owned(),
             level: Level::Digest,
             stall_timeout: STALL_TIMEOUT,
+            lease_ttl: LEASE_TTL,
             removals: TaskTracker::new(),
         }
     }
@@ -252,6 +256,14 @@ impl Pipeline {
     #[must_use]
     pub fn with_stall_timeout(mut self, limit: Duration) -> Self {
         self.stall_timeout = limit;
+        self
+    }
+
+    /// Says how long a prune or a sweep that was killed keeps the next one out; three minutes unless said, and the same
+    /// for all that delete in one store. See [`Lease`](crate::Lease).
+    #[must_use]
+    pub fn with_lease_ttl(mut self, ttl: Duration) -> Self {
+        self.lease_ttl = ttl;
         self
     }
 

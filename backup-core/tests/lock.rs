@@ -37,6 +37,10 @@ async fn made(pipeline: &Pipeline, clock: &ManualClock, days: usize) -> Vec<Back
 async fn objects(store: &MemoryStore) -> BTreeMap<Key, Bytes> {
     let mut found = BTreeMap::new();
     for object in store.list(&Prefix::root()).try_collect::<Vec<_>>().await.unwrap() {
+        // What is left of a lease on purpose, so that its numbers go on.
+        if object.key.as_str().starts_with("leases/") {
+            continue;
+        }
         let bytes = store.get_bytes(&object.key, usize::MAX).await.unwrap();
         found.insert(object.key, bytes);
     }

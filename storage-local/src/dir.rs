@@ -4,9 +4,14 @@
 //! directory that is swapped for a symbolic link in between cannot lead anywhere else; `dir/portable.rs` with
 //! the standard library alone, for other systems, where nobody has tested it yet.
 
-use std::fs::Metadata;
+use std::{
+    fs::{File, Metadata},
+    io::{self, Write},
+};
 
 use chrono::{DateTime, Utc};
+
+use crate::step::{Change, Synced, changing};
 
 #[cfg(unix)]
 mod unix;
@@ -37,7 +42,7 @@ pub(crate) struct Stat {
 
 impl Stat {
     /// Reads it out of what the standard library knows of an open file.
-    pub(crate) fn of(metadata: &Metadata) -> std::io::Result<Self> {
+    pub(crate) fn of(metadata: &Metadata) -> io::Result<Self> {
         let kind = match metadata.file_type() {
             kind if kind.is_symlink() => Kind::Link,
             kind if kind.is_dir() => Kind::Dir,
@@ -45,5 +50,32 @@ impl Stat {
             _ => Kind::Other,
         };
         Ok(Self { kind, size: metadata.len(), modified: metadata.modified()?.into() })
+    }
+}
+
+/// A file that is being written, from its beginning to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Growing<'a>(pub(crate) &'a File);
+
+impl Growing<'_> {
+    /// Waits until the disk has all of it.
+    pub(crate) fn sync(self) -> io::Result<()> {
+        changing(Change::Sync(self.0, Synced::File), || self.0.sync_all())
+    }
+
+    /// Waits until the disk has the bytes that are there now.
+    pub(crate) fn sync_early(self) -> io::Result<()> {
+        changing(Change::Sync(self.0, Synced::Early), || self.0.sync_data())
+    }
+}
+
+impl Write for Growing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut file = self.0;
+        changing(Change::Write(file, bytes), || file.write_all(bytes)).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use backup_core::{Error, ErrorKind, Key, Result};
 use crate::{
     dir::{Dir, Kind},
     error,
-    step::{self, Step},
+    step::{self, Step, Synced},
 };
 
 /// How often a folder is made again that somebody else removes, because it is empty, at the same time.
@@ -45,12 +45,16 @@ impl Root {
         if access == Access::ReadWrite {
             make_with_parents(&path).map_err(|(at, err)| error::not_made(&at, err))?;
         }
-        let opened = (|| {
+        let opened = (|| -> io::Result<bool> {
             let dir = Dir::open(&path)?;
             if access != Access::ReadOnly {
                 dir.check_writable()?;
             }
-            dir.is_mount_point()
+            let mounted = dir.is_mount_point()?;
+            if access != Access::ReadOnly && !mounted {
+                sync_above(&path)?;
+            }
+            Ok(mounted)
         })();
         match opened {
             Ok(mounted) => Ok(Self { path, access, mounted }),
@@ -165,16 +169,18 @@ impl Root {
     ///
     /// All of them, each time: a folder that another call, or another process, has just made may not be
     /// there yet, and what is in it is then lost with it in a power cut.
-    pub(crate) fn sync_way(&self, key: &Key) -> Result<()> {
+    pub(crate) fn sync_way(&self, key: &Key, what: Synced) -> Result<()> {
         let (segments, _) = split(key);
         let mut dir = self.dir()?;
         for (depth, name) in segments.iter().enumerate() {
-            dir.sync().map_err(|err| error::io_at(&self.full(&joined(&segments, depth)), err))?;
+            dir.sync(what).map_err(|err| error::io_at(&self.full(&joined(&segments, depth)), err))?;
             step::reached(Step::WaySynced);
             dir = match dir.subdir(name) {
                 Ok(next) => next,
                 // The object was deleted by somebody else, and its folder with it.
                 Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
+                // Or there never was one: the folder's name is that of an object.
+                Err(_) if dir.stat(name).is_ok_and(|stat| stat.kind == Kind::File) => return Ok(()),
                 Err(err) => return Err(error::io_at(&self.full(&joined(&segments, depth + 1)), err)),
             };
         }
@@ -217,6 +223,25 @@ pub(crate) fn is_foreign(folder: &str, name: &str) -> bool {
     Key::parse(name).is_err() || (folder.is_empty() && name == LOST_AND_FOUND)
 }
 
+/// Waits until the names that lead to the directory are on the disk, up to the root of its file system.
+///
+/// Also those that were there: somebody else may have made them a moment ago, or was killed before this, and
+/// everything that is stored is lost with them in a power cut.
+fn sync_above(path: &Path) -> io::Result<()> {
+    for above in path.ancestors().skip(1) {
+        match Dir::open(above).and_then(|dir| dir.sync(Synced::Root).and_then(|()| dir.is_mount_point())) {
+            Ok(true) => break,
+            Ok(false) => {}
+            // What this user may not even read it has not made.
+            Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {
+                tracing::debug!(path = %above.display(), %err, "a directory above the store is not synced");
+            }
+            Err(err) => return Err(err),
+        }
+    }
+    Ok(())
+}
+
 /// Makes a directory, the missing ones above it first, each durable before the next.
 fn make_with_parents(path: &Path) -> Result<(), (PathBuf, io::Error)> {
     let missing: Vec<_> = path
@@ -232,7 +257,7 @@ fn make_with_parents(path: &Path) -> Result<(), (PathBuf, io::Error)> {
             _ => {}
         }
         if let Some(above) = dir.parent() {
-            Dir::open(above).and_then(|above| above.sync()).map_err(at)?;
+            Dir::open(above).and_then(|above| above.sync(Synced::Root)).map_err(at)?;
         }
     }
     Ok(())

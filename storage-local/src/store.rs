@@ -20,7 +20,9 @@ use crate::{
     dir::{Dir, Kind},
     error, list,
     path::{Access, Root, split},
-    read, sweep,
+    read,
+    step::Synced,
+    sweep,
     write::{PIECES, Piece, Turn, Withdraw, Writing},
 };
 
@@ -208,7 +210,10 @@ fn delete(root: &Root, key: &Key) -> Result<()> {
     root.check_writable()?;
     let (segments, name) = split(key);
     let path = || root.full(key.as_str());
-    let Some(dir) = root.folder(&segments)? else { return Ok(()) };
+    let Some(dir) = root.folder(&segments)? else {
+        // Somebody else may have removed the object, and its folder, and not have come to this.
+        return root.sync_way(key, Synced::Deletion);
+    };
     match dir.stat(name).map(|stat| stat.kind) {
         Ok(Kind::File) => match dir.remove_file(name) {
             Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(error::io_at(&path(), err)),
@@ -221,7 +226,7 @@ fn delete(root: &Root, key: &Key) -> Result<()> {
         Err(err) => return Err(error::io_at(&path(), err)),
     }
     // Also where it was gone: a call that was cut off before may have removed it and not come to this.
-    dir.sync().map_err(|err| error::io_at(&path(), err))?;
+    dir.sync(Synced::Deletion).map_err(|err| error::io_at(&path(), err))?;
     root.prune(&segments)
 }
 

@@ -14,10 +14,10 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::{
-    dir::{Dir, Kind, Stat},
+    dir::{Dir, Growing, Kind, Stat},
     error,
     path::{Root, split},
-    step::{self, Step},
+    step::{self, Step, Synced},
     writeback::Writeback,
 };
 
@@ -150,7 +150,7 @@ impl Writing {
 
     /// Writes the body until its clean end, and waits until the disk has it.
     fn fill(&self, pieces: &mut mpsc::Receiver<Piece>, file: &File, mut digest: DigestCheck) -> Result<Stat> {
-        let mut out = BufWriter::with_capacity(WRITE_BYTES, file);
+        let mut out = BufWriter::with_capacity(WRITE_BYTES, Growing(file));
         let mut writeback = Writeback::default();
         let mut batch = Vec::with_capacity(PIECES);
         loop {
@@ -175,7 +175,7 @@ impl Writing {
         }
         out.flush().map_err(|err| self.failed(err))?;
         digest.finish(&self.key)?;
-        writeback.finish().and_then(|()| file.sync_all()).map_err(|err| self.failed(err))?;
+        writeback.finish().and_then(|()| Growing(file).sync()).map_err(|err| self.failed(err))?;
         step::reached(Step::FileSynced);
         file.metadata().and_then(|metadata| Stat::of(&metadata)).map_err(|err| self.failed(err))
     }
@@ -209,9 +209,9 @@ impl Writing {
 
     /// Waits until the object's name is on the disk, and every name on the way to it.
     fn sync(&self, folder: &Dir) -> Result<()> {
-        folder.sync().map_err(|err| self.failed(err))?;
+        folder.sync(Synced::Folder).map_err(|err| self.failed(err))?;
         step::reached(Step::FolderSynced);
-        self.root.sync_way(&self.key)
+        self.root.sync_way(&self.key, Synced::Way)
     }
 
     /// A created object whose name may not outlive a power cut: the put fails, so it must not stay.

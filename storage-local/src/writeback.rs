@@ -14,6 +14,8 @@ use std::{
     thread::JoinHandle,
 };
 
+use crate::dir::Growing;
+
 /// How many bytes are written between two syncs; smaller files get the one at the end alone.
 const SYNC_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -64,7 +66,7 @@ impl Syncer {
         let (wake, woken) = sync_channel(0);
         let sync = move || {
             while woken.recv().is_ok() {
-                file.sync_data()?;
+                Growing(&file).sync_early()?;
             }
             Ok(())
         };

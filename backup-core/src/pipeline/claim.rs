@@ -11,8 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use super::Pipeline;
 use crate::{
-    BackupId, BackupRef, Error, ErrorKind, Key, ObjectMeta, Prefix, PutMode, PutOptions, Result, Store,
-    StoreExt,
+    BackupId, BackupRef, Error, ErrorKind, Key, Lease, ObjectMeta, Prefix, PutMode, PutOptions, Result,
+    Store, StoreExt,
     manifest::{IdTemplate, Layout, Named},
     store::{CopiesFailed, SweepReport},
 };
@@ -181,16 +181,24 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// The first of the store; a later call removes the rest.
+    /// [`Unavailable`](ErrorKind::Unavailable) where a prune or another sweep is at work in the store, as for
+    /// [`prune`](Self::prune). The first of the store; a later call removes the rest.
     ///
     /// # Cancel safety
     ///
     /// Cancel-safe: a later call removes the rest.
     pub async fn sweep(&self, grace: Duration) -> Result<SweepReport> {
-        self.run_sweep(grace).await.map_err(|err| err.with_operation("sweep"))
+        self.sweep_alone(grace).await.map_err(|err| err.with_operation("sweep"))
     }
 
-    async fn run_sweep(&self, grace: Duration) -> Result<SweepReport> {
+    async fn sweep_alone(&self, grace: Duration) -> Result<SweepReport> {
+        let lease = self.lease().await?;
+        let swept = lease.during(self.run_sweep(grace, &lease)).await;
+        lease.release().await;
+        swept
+    }
+
+    async fn run_sweep(&self, grace: Duration, lease: &Lease) -> Result<SweepReport> {
         let mut report = self.within("sweep", self.store.sweep(grace)).await?;
         let now = self.clock.now();
         let grace = chrono::Duration::from_std(grace).unwrap_or(chrono::Duration::MAX);
@@ -207,7 +215,7 @@ impl Pipeline {
             report.keep(claim.last_modified.checked_add_signed(grace));
         }
         for claim in old {
-            self.within("sweep", self.sweep_claim(&claim, now, &mut report)).await?;
+            self.within("sweep", self.sweep_claim(&claim, now, &mut report, lease)).await?;
         }
         Ok(report)
     }
@@ -218,6 +226,7 @@ impl Pipeline {
         claim: &ObjectMeta,
         now: DateTime<Utc>,
         report: &mut SweepReport,
+        lease: &Lease,
     ) -> Result<()> {
         let Some(stem) = claim.key.as_str().strip_suffix(Layout::CLAIM) else { return Ok(()) };
         // A live backup renews its claim between upload and commit, so that an old claim has no live writer.
@@ -231,7 +240,7 @@ impl Pipeline {
                     locked_until = locked_until.max(Some(lock.until));
                     continue;
                 }
-                self.store.delete(&object.key).await?;
+                self.delete_object(&object.key, Some(lease)).await?;
                 report.removed += 1;
                 report.freed_bytes += object.size;
             }
@@ -241,7 +250,7 @@ impl Pipeline {
             report.keep(locked_until);
             return Ok(());
         }
-        self.store.delete(&claim.key).await?;
+        self.delete_object(&claim.key, Some(lease)).await?;
         report.removed += 1;
         report.freed_bytes += claim.size;
         Ok(())

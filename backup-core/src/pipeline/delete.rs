@@ -1,9 +1,10 @@
 use super::{
     Pipeline,
     claim::{self, ClaimState},
+    lease::check,
 };
 use crate::{
-    Annotation, BackupRef, Entry, Error, ErrorKind, Event, Note, Operation, PutMode, Result,
+    Annotation, BackupRef, Entry, Error, ErrorKind, Event, Lease, Note, Operation, PutMode, Result,
     manifest::Layout, store::SweepReport,
 };
 
@@ -35,6 +36,8 @@ impl Pipeline {
     /// Deletes a backup: mark, manifest, artifact, in an order in which a rerun or a sweep completes what was
     /// cut off.
     ///
+    /// It takes no [lease](crate::Lease): it deletes what it was told and can be repeated, also beside a prune.
+    ///
     /// # Errors
     ///
     /// [`NotConfirmed`](ErrorKind::NotConfirmed); [`PermissionDenied`](ErrorKind::PermissionDenied) for a
@@ -62,7 +65,7 @@ impl Pipeline {
         self.check_unlocked(&entry.manifest).await?;
         confirmation
             .check("the backup would be deleted", "make sure that it is the right one, then confirm")?;
-        self.remove(Operation::Delete, &entry, "deleted on request", &mut Vec::new()).await
+        self.remove(Operation::Delete, &entry, "deleted on request", &mut Vec::new(), None).await
     }
 
     /// Removes a backup: mark, manifest, artifact, and what else bears its name.
@@ -72,7 +75,9 @@ impl Pipeline {
         entry: &Entry,
         reason: &str,
         warnings: &mut Vec<String>,
+        lease: Option<&Lease>,
     ) -> Result<()> {
+        check(lease).await?;
         let manifest = &entry.manifest;
         let backup = &manifest.backup_ref();
         let now = self.clock.now();
@@ -82,6 +87,7 @@ impl Pipeline {
             let note = Note::Pruning { reason: reason.to_owned() };
             self.catalog.annotate(backup, &Annotation::new(now, note)).await?;
         }
+        check(lease).await?;
         self.catalog.remove(backup).await?;
         for mirror in &self.mirrors {
             if let Err(err) = mirror.remove(backup).await {
@@ -91,10 +97,10 @@ impl Pipeline {
         let artifacts = std::iter::once(&manifest.artifact.key)
             .chain(manifest.companions.values().map(|companion| &companion.artifact.key));
         for key in artifacts {
-            self.store.delete(key).await?;
+            self.delete_object(key, lease).await?;
         }
         // Such as notes that were added meanwhile.
-        self.remove_remains(backup).await?;
+        self.remove_remains(backup, lease).await?;
         self.emit(&Event::Deleted { operation, backup, bytes: manifest.stored_bytes() });
         Ok(())
     }
@@ -105,17 +111,21 @@ impl Pipeline {
     }
 
     /// Removes what is left in the store of a backup without manifest, its claim last.
-    pub(super) async fn remove_remains(&self, backup: &BackupRef) -> Result<SweepReport> {
+    pub(super) async fn remove_remains(
+        &self,
+        backup: &BackupRef,
+        lease: Option<&Lease>,
+    ) -> Result<SweepReport> {
         let claim = Layout::of(backup).claim()?;
         let mut removed = SweepReport::default();
         for object in claim::objects_of(&*self.store, backup).await? {
             if object.key != claim {
-                self.store.delete(&object.key).await?;
+                self.delete_object(&object.key, lease).await?;
                 removed.removed += 1;
                 removed.freed_bytes += object.size;
             }
         }
-        self.store.delete(&claim).await?;
+        self.delete_object(&claim, lease).await?;
         Ok(removed)
     }
 }

@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 
 use super::{Confirmation, Listing, Pipeline, claim::ClaimState, lock::locked};
 use crate::{
-    BackupId, BackupRef, Entry, Error, ErrorKind, Filter, Operation, Result, Retention,
+    BackupId, BackupRef, Entry, Error, ErrorKind, Filter, Lease, Operation, Result, Retention,
     manifest::Layout,
     retention::{Decision, DeleteReason, Plan, Planned},
     store::SweepReport,
@@ -48,6 +48,9 @@ impl Pipeline {
     /// - [`NotConfirmed`](ErrorKind::NotConfirmed), also for a plan that deletes
     ///   [too large a share](Plan::check_share); [`InvalidInput`](ErrorKind::InvalidInput) where the catalog is no longer
     ///   as it was when the plan was made. Nothing is deleted then.
+    /// - [`Unavailable`](ErrorKind::Unavailable) where another prune or sweep is at work in the store, of which
+    ///   [`LeaseHeld`](crate::LeaseHeld) tells: nothing is deleted then. Where another took over because this one stood still for
+    ///   too long, [`LeaseLost`](crate::LeaseLost) says so: nothing more is deleted.
     /// - The first failure of a deletion; [`PruneInterrupted::report`] tells what was done.
     ///
     /// # Cancel safety
@@ -64,9 +67,15 @@ impl Pipeline {
         let policy = self.retention.as_deref()?;
         let filter = series_of(backup);
         let pruned = async {
-            let plan = self.plan_now(policy, &filter).await?;
-            plan.check_share()?;
-            self.carry_out(&plan).await
+            let lease = self.lease_in_turn(self.lease_ttl).await?;
+            let pruned = lease.during(async {
+                let plan = self.plan_now(policy, &filter).await?;
+                plan.check_share()?;
+                self.carry_out(&plan, &lease).await
+            });
+            let pruned = pruned.await;
+            lease.release().await;
+            pruned
         };
         match self.ended(Operation::Prune, None, Box::pin(pruned).await) {
             Ok(report) => Some(report),
@@ -111,6 +120,14 @@ impl Pipeline {
     async fn run_prune(&self, plan: &Plan, confirmation: Confirmation) -> Result<PruneReport> {
         confirmation.check("the backups of the plan would be deleted", "look at the plan, then confirm")?;
         plan.check_share()?;
+        let lease = self.lease().await?;
+        let pruned = lease.during(self.carry_out_unchanged(plan, &lease)).await;
+        lease.release().await;
+        pruned
+    }
+
+    /// Carries a plan out where the catalog is still as it was when the plan was made.
+    async fn carry_out_unchanged(&self, plan: &Plan, lease: &Lease) -> Result<PruneReport> {
         let mut entries = Vec::with_capacity(plan.entries.len());
         for filter in series_in(plan) {
             entries.append(&mut self.whole(&filter).await?);
@@ -121,15 +138,16 @@ impl Pipeline {
                 .with_context("made_at", plan.made_at.format("%Y-%m-%dT%H:%M:%SZ"))
                 .with_suggestion("plan again, and look at the new plan"));
         }
-        self.carry_out(plan).await
+        self.carry_out(plan, lease).await
     }
 
-    async fn carry_out(&self, plan: &Plan) -> Result<PruneReport> {
+    async fn carry_out(&self, plan: &Plan, lease: &Lease) -> Result<PruneReport> {
         let started = tokio::time::Instant::now();
         let mut report = PruneReport::default();
         let mut failures = Vec::new();
         for filter in series_in(plan) {
-            let completed = self.within("complete", self.complete_deletions(&filter, &mut report.remains));
+            let completed = self.complete_deletions(&filter, &mut report.remains, lease);
+            let completed = self.within("complete", completed);
             if let Err(err) = completed.await {
                 let message = format!("what an earlier deletion left could not be removed: {err}");
                 self.warn(Operation::Prune, &mut report.warnings, message);
@@ -144,7 +162,8 @@ impl Pipeline {
             if failures.len() >= MAX_FAILURES || failures.last().is_some_and(Error::is_retryable) {
                 break;
             }
-            let pruned = self.within("delete", self.prune_one(planned, plan.made_at, &mut report)).await;
+            let pruned =
+                self.within("delete", self.prune_one(planned, plan.made_at, &mut report, lease)).await;
             report.left -= 1;
             if let Err(err) = pruned {
                 let message = format!("the backup {} was not deleted: {err}", planned.backup);
@@ -172,6 +191,7 @@ impl Pipeline {
         planned: &Planned,
         made_at: DateTime<Utc>,
         report: &mut PruneReport,
+        lease: &Lease,
     ) -> Result<()> {
         let Decision::Delete { reason, successor } = &planned.decision else { return Ok(()) };
         // A hold may be in a store that the catalog would do without.
@@ -187,11 +207,11 @@ impl Pipeline {
             DeleteReason::BeingDeleted => "a deletion that was cut off".to_owned(),
             reason => format!("retention: {reason}"),
         };
-        match self.remove(Operation::Prune, &entry, &why, &mut report.warnings).await {
+        match self.remove(Operation::Prune, &entry, &why, &mut report.warnings, Some(lease)).await {
             Ok(()) => {}
             // Another deletion was quicker by a moment; what we wrote since has to go too.
             Err(err) if err.kind() == ErrorKind::NotFound => {
-                self.remove_remains(&planned.backup).await?;
+                self.remove_remains(&planned.backup, Some(lease)).await?;
                 report.spared.push(Spared { backup: planned.backup.clone(), reason: SpareReason::Gone });
                 return Ok(());
             }
@@ -248,7 +268,12 @@ impl Pipeline {
     }
 
     /// Removes what is left of backups of a series whose deletion was cut off after their manifests.
-    async fn complete_deletions(&self, filter: &Filter, removed: &mut SweepReport) -> Result<()> {
+    async fn complete_deletions(
+        &self,
+        filter: &Filter,
+        removed: &mut SweepReport,
+        lease: &Lease,
+    ) -> Result<()> {
         let (Some(environment), Some(database)) = (&filter.environment, &filter.database) else {
             return Ok(());
         };
@@ -258,7 +283,7 @@ impl Pipeline {
             if self.claim_state(&object.key).await == Some(ClaimState::Deleting)
                 && !self.is_catalogued(stem).await?
             {
-                let remains = self.remove_remains(&stem.parse()?).await?;
+                let remains = self.remove_remains(&stem.parse()?, Some(lease)).await?;
                 removed.removed += remains.removed;
                 removed.freed_bytes += remains.freed_bytes;
             }

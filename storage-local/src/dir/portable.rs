@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{Kind, Stat};
+use crate::step::Synced;
 
 /// A directory.
 #[derive(Debug)]
@@ -85,7 +86,7 @@ impl Dir {
 
     // There is no portable way; see `DURABLE`.
     #[allow(clippy::unnecessary_wraps, clippy::unused_self)]
-    pub(crate) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self, _: Synced) -> io::Result<()> {
         Ok(())
     }
 

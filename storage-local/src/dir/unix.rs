@@ -13,6 +13,7 @@ use rustix::{
 };
 
 use super::{Kind, Stat};
+use crate::step::{Change, Synced, changing};
 
 const DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const PRIVATE_DIR: Mode = Mode::RWXU;
@@ -30,7 +31,7 @@ impl Dir {
 
     /// Makes a directory for this user alone.
     pub(crate) fn make(path: &Path) -> io::Result<()> {
-        Ok(rustix::fs::mkdir(path, PRIVATE_DIR)?)
+        changing(Change::MakeAt(path), || Ok(rustix::fs::mkdir(path, PRIVATE_DIR)?))
     }
 
     /// Opens a directory in this one; a symbolic link is refused.
@@ -40,13 +41,15 @@ impl Dir {
 
     /// Makes a directory in this one, for this user alone.
     pub(crate) fn make_subdir(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(&self.0, name, PRIVATE_DIR)?)
+        changing(Change::Make(&self.0, name), || Ok(rustix::fs::mkdirat(&self.0, name, PRIVATE_DIR)?))
     }
 
     /// Makes a file for this user alone, which must not exist.
     pub(crate) fn create_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE)?.into())
+        changing(Change::Make(&self.0, name), || {
+            Ok(rustix::fs::openat(&self.0, name, flags, PRIVATE_FILE)?.into())
+        })
     }
 
     /// Opens a file for reading; a symbolic link is refused, and a pipe does not wait for its other end.
@@ -87,10 +90,13 @@ impl Dir {
         #[cfg(any(target_vendor = "apple", target_os = "linux", target_os = "android"))]
         {
             use rustix::fs::RenameFlags;
-            match rustix::fs::renameat_with(&self.0, temp, &self.0, name, RenameFlags::NOREPLACE) {
+            let renamed = changing(Change::Rename(&self.0, temp, name), || {
+                Ok(rustix::fs::renameat_with(&self.0, temp, &self.0, name, RenameFlags::NOREPLACE)?)
+            });
+            match renamed.as_ref().err().and_then(Errno::from_io_error) {
                 // Kernels and file systems (NFS) without it.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
-                done => return Ok(done?),
+                Some(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+                _ => return renamed,
             }
         }
         self.publish_by_link(temp, name)
@@ -98,27 +104,35 @@ impl Dir {
 
     /// The same for file systems that can only link without overwriting.
     pub(crate) fn publish_by_link(&self, temp: &str, name: &str) -> io::Result<()> {
-        rustix::fs::linkat(&self.0, temp, &self.0, name, AtFlags::empty())?;
+        changing(Change::Link(&self.0, temp, name), || {
+            Ok(rustix::fs::linkat(&self.0, temp, &self.0, name, AtFlags::empty())?)
+        })?;
         self.remove_file(temp)
     }
 
     /// Gives a file its name, replacing a file that has it.
     pub(crate) fn replace(&self, temp: &str, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::renameat(&self.0, temp, &self.0, name)?)
+        changing(Change::Rename(&self.0, temp, name), || {
+            Ok(rustix::fs::renameat(&self.0, temp, &self.0, name)?)
+        })
     }
 
     pub(crate) fn remove_file(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+        self.unlink(name, AtFlags::empty())
     }
 
     /// Removes a directory, which must be empty.
     pub(crate) fn remove_dir(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+        self.unlink(name, AtFlags::REMOVEDIR)
+    }
+
+    fn unlink(&self, name: &str, flags: AtFlags) -> io::Result<()> {
+        changing(Change::Remove(&self.0, name), || Ok(rustix::fs::unlinkat(&self.0, name, flags)?))
     }
 
     /// Waits until the names in this directory are on the disk.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        match self.0.sync_all() {
+    pub(crate) fn sync(&self, what: Synced) -> io::Result<()> {
+        match changing(Change::Sync(&self.0, what), || self.0.sync_all()) {
             // Some network file systems have no such call for a directory: their server keeps names itself.
             Err(err) if err.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
             done => done,

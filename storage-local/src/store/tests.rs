@@ -22,6 +22,8 @@ use crate::{
 };
 
 mod crash;
+mod lease;
+pub(crate) mod power_cut;
 
 type Hook = Box<dyn FnMut(Step)>;
 

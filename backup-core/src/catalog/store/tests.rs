@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    BackupId, ByteStream, GetOptions, MemoryStore, Note, PutMode, PutOptions, store::MockStore,
+    BackupId, ByteStream, GetOptions, MemoryStore, Note, PutMode, PutOptions,
+    store::MockStore,
     testkit::{
         faults::{FaultyStore, StoreOp},
         sample_manifest,

@@ -1,0 +1,37 @@
+//! The lease under which the pipeline deletes what nobody named.
+
+use std::time::Duration;
+
+use super::Pipeline;
+use crate::{Key, Lease, Result};
+
+/// One lease for all of it: a sweep and a prune remove the same things.
+const PRUNE: &str = "prune";
+
+impl Pipeline {
+    /// Takes the lease, or says who holds it.
+    pub(super) async fn lease(&self) -> Result<Lease> {
+        self.lease_in_turn(Duration::ZERO).await
+    }
+
+    /// Takes the lease, waiting for whoever holds it: where another database was backed up at the same time, it is its
+    /// retention, and soon done.
+    pub(super) async fn lease_in_turn(&self, patience: Duration) -> Result<Lease> {
+        let lease = Lease::take_in_turn(&self.store, PRUNE, self.lease_ttl, patience, &self.removals);
+        self.within("lease", lease).await
+    }
+
+    /// Deletes an object, where there is a lease under it.
+    pub(super) async fn delete_object(&self, key: &Key, lease: Option<&Lease>) -> Result<()> {
+        check(lease).await?;
+        self.store.delete(key).await
+    }
+}
+
+/// Fails where there is a lease and it is lost.
+pub(super) async fn check(lease: Option<&Lease>) -> Result<()> {
+    match lease {
+        Some(lease) => lease.check().await,
+        None => Ok(()),
+    }
+}
