@@ -73,7 +73,7 @@ impl Pipeline {
                 plan.check_share()?;
                 self.carry_out(&plan, &lease).await
             });
-            let pruned = pruned.await;
+            let pruned = Box::pin(pruned).await;
             lease.release().await;
             pruned
         };
@@ -121,7 +121,7 @@ impl Pipeline {
         confirmation.check("the backups of the plan would be deleted", "look at the plan, then confirm")?;
         plan.check_share()?;
         let lease = self.lease().await?;
-        let pruned = lease.during(self.carry_out_unchanged(plan, &lease)).await;
+        let pruned = Box::pin(lease.during(self.carry_out_unchanged(plan, &lease))).await;
         lease.release().await;
         pruned
     }
