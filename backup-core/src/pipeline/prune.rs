@@ -74,7 +74,7 @@ impl Pipeline {
                 self.carry_out(&plan, &lease).await
             });
             let pruned = Box::pin(pruned).await;
-            lease.release().await;
+            self.give_back(lease).await;
             pruned
         };
         match self.ended(Operation::Prune, None, Box::pin(pruned).await) {
@@ -122,7 +122,7 @@ impl Pipeline {
         plan.check_share()?;
         let lease = self.lease().await?;
         let pruned = Box::pin(lease.during(self.carry_out_unchanged(plan, &lease))).await;
-        lease.release().await;
+        self.give_back(lease).await;
         pruned
     }
 
