@@ -153,6 +153,32 @@ fn migrations_are_read_and_left_out_where_there_are_none() {
 }
 
 #[test]
+fn a_template_knows_its_ids_of_names_without_letters_too() {
+    for (template, id) in [
+        ("{database}-{date}", "19700101"),
+        ("{database}-{label}-{database}-x{time}{date}", "x00000019700101"),
+        ("{database}_a-{label}{date}", "a19700101"),
+    ] {
+        let template: IdTemplate = template.parse().unwrap();
+        let at = chrono::DateTime::UNIX_EPOCH;
+        let named = Named { environment: "e", database: "--_", kind: Kind::Manual, label: None, at };
+        let made = template.id(&named, 1).unwrap();
+        assert_eq!(made.as_str(), id);
+        assert!(template.matches(id), "{template} does not know {id}");
+    }
+}
+
+#[test]
+fn fractions_in_fields_of_later_versions_keep_their_last_digit() {
+    let seconds = "1.3333333333333333333333333333333333333333333333333333333333333333333333333333335";
+    let json = MINIMAL.trim_end().trim_end_matches('}').to_owned()
+        + &format!(", \"seconds\": [{seconds}, 25.23456789012345678e-300]}}");
+    let manifest = Manifest::from_json(json.as_bytes()).unwrap();
+    assert_eq!(manifest.extra["seconds"], json!([1.333_333_333_333_333_3, 2.523_456_789_012_345_7e-299]));
+    assert_eq!(Manifest::from_json(&manifest.to_json().unwrap()).unwrap(), manifest);
+}
+
+#[test]
 fn fields_of_later_versions_are_kept_where_they_were() {
     let manifest = Manifest::from_json(LATER.as_bytes()).unwrap();
     assert_eq!(manifest.extra["position"]["offset"], json!((1_u64 << 53) + 1));

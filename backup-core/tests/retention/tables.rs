@@ -112,6 +112,17 @@ fn months_and_years_end_where_calendars_end_them() {
 }
 
 #[test]
+fn a_month_of_another_year_is_another_month() {
+    // What lies between was not backed up.
+    let policy = Retention::new().keep_last_of(Period::Monthly, 4);
+    let januaries =
+        ["2024-01-15T02:00:00Z", "2025-01-15T02:00:00Z", "2026-01-15T02:00:00Z", "2027-02-15T02:00:00Z"];
+    assert_eq!(stay(&policy, &januaries), januaries);
+    let eleven_months = ["2023-03-15T02:00:00Z", "2024-02-15T02:00:00Z", "2025-01-15T02:00:00Z"];
+    assert_eq!(stay(&policy, &eleven_months), eleven_months);
+}
+
+#[test]
 fn week_53_goes_over_the_end_of_the_year() {
     let policy = Retention::new().keep_last_of(Period::Weekly, 3);
     let times = [
@@ -303,6 +314,8 @@ fn too_large_a_share_is_refused_without_an_explicit_word() {
     let now = start() + TimeDelta::days(900);
     let plan = policy.plan(&entries(&cases), now).unwrap();
     assert_eq!((plan.excess[0].deleted, plan.excess[0].of), (5, 9));
+    let all = |percent| policy.clone().with_max_deleted_percent(percent).check().map_err(|err| err.kind());
+    assert_eq!((all(100), all(101)), (Ok(()), Err(ErrorKind::InvalidInput)), "no share is more than all");
     let err = plan.check_share().unwrap_err();
     assert_eq!(err.kind(), ErrorKind::NotConfirmed);
     assert!(plan.to_string().contains("refused: 5 of 9"), "{plan}");
