@@ -28,6 +28,8 @@ apply() {
 case $FAKE in
     works) apply; printf 'The following migration(s) have been applied:\n\nmigrations/\n  2_more/\n\nAll migrations have been successfully applied.\n' ;;
     silent) apply ;;
+    tells) echo "DATABASE_URL is $DATABASE_URL" ;;
+    arguments) echo "$*" ;;
     lies) echo 'All migrations have been successfully applied.' ;;
     fails)
         sqlite3 prisma/dev.db "CREATE TABLE half (id); DELETE FROM users;
@@ -84,13 +86,18 @@ impl Project {
     }
 
     fn run(&self, example: &str, fake: &str, args: &[&str]) -> Output {
+        self.command(example, fake, args).output().unwrap()
+    }
+
+    fn command(&self, example: &str, fake: &str, args: &[&str]) -> Command {
         let mut command = testing::example(example);
         command.env_remove("DATABASE_URL").env("FAKE", fake).arg("--project").arg(self.folder.path());
-        command.arg("--store").arg(self.path("backups")).args(args);
+        command.arg("--store").arg(self.path("backups"));
         if example == "prisma_deploy" {
             command.arg("--npx").arg(self.path("npx"));
         }
-        command.output().unwrap()
+        command.args(args);
+        command
     }
 
     fn deploy(&self, fake: &str, args: &[&str]) -> (Option<i32>, String) {
@@ -141,6 +148,73 @@ fn a_deploy_that_fails_is_rolled_back_by_word_alone() {
     assert!(said.contains("rolled_back_to: production/dev/"), "{said}");
     let (code, said) = project.deploy("works", &[]);
     assert_eq!(code, Some(0), "the second attempt works: {said}");
+}
+
+#[test]
+fn what_is_guarded_is_what_is_migrated() {
+    let url = |project: &Project, name: &str| format!("file:{}", project.path(name).display());
+    let made = |project: &Project| project.path("backups").join("production").exists();
+    for (example, flag) in
+        [("prisma_deploy", false), ("prisma_deploy", true), ("ci_gate", false), ("ci_gate", true)]
+    {
+        let project = Project::new();
+        std::fs::copy(project.path("prisma/dev.db"), project.path("other.db")).unwrap();
+        let other = url(&project, "other.db");
+        let mut command = project.command(example, "works", &[]);
+        if flag {
+            command.args(["--database", &other]);
+        } else {
+            command.env("BACKUP_DATABASE_URL", &other);
+        }
+        let refused = command.output().unwrap();
+        let said = String::from_utf8([refused.stdout, refused.stderr].concat()).unwrap();
+        assert_eq!(refused.status.code(), Some(3), "{example}: {said}");
+        for text in ["/other.db", "/prisma/dev.db", "set DATABASE_URL", "unset BACKUP_DATABASE_URL"] {
+            assert!(said.contains(text), "{example} says {text}: {said}");
+        }
+        assert_eq!(project.content(), "_prisma_migrations,users 2", "{example}: {said}");
+        assert!(!made(&project), "{example}");
+        // The project's own is taken by whatever name.
+        let own = url(&project, "prisma/../prisma/dev.db");
+        let same = project.run(example, "works", &["--database", &own]);
+        assert_eq!(same.status.code(), Some(0), "{example}: {same:?}");
+    }
+
+    // By word the other one is guarded, and it is the one that the CLI gets.
+    let project = Project::new();
+    std::fs::copy(project.path("prisma/dev.db"), project.path("other.db")).unwrap();
+    let given = "file:../other.db";
+    let by_word = ["--database", given, "--another-database"];
+    let (code, said) = project.deploy("tells", &by_word);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("DATABASE_URL is ***"), "{said}");
+    assert_eq!(project.run("ci_gate", "", &by_word).status.code(), Some(0));
+    // Nothing leads the CLI to another database than one that is written into the schema.
+    let schema = "datasource db {\n provider = \"sqlite\"\n url = \"file:./dev.db\"\n}\n";
+    project.write("prisma/schema.prisma", schema);
+    let (code, said) = project.deploy("works", &by_word);
+    assert_eq!((code, project.content().as_str()), (Some(3), "_prisma_migrations,users 2"), "{said}");
+
+    // A URL that nobody can compare is none that is the same.
+    let schema = "datasource db {\n provider = \"sqlite\"\n url = env(\"NOWHERE_SET\")\n}\n";
+    project.write("prisma/schema.prisma", schema);
+    for example in ["prisma_deploy", "ci_gate"] {
+        let unknown = project.run(example, "works", &["--database", given]);
+        assert_eq!(unknown.status.code(), Some(3), "{unknown:?}");
+        assert!(String::from_utf8(unknown.stderr).unwrap().contains("NOWHERE_SET"));
+    }
+}
+
+#[test]
+fn the_cli_finds_the_project_that_the_guard_found() {
+    let project = Project::new();
+    std::fs::rename(project.path("prisma/schema.prisma"), project.path("prisma/main.prisma")).unwrap();
+    let (code, said) = project.deploy("arguments", &["--schema", "prisma/main.prisma", "--", "--verbose"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--schema prisma/main.prisma --verbose"), "{said}");
+    let (code, said) = project.deploy("works", &["--", "--schema=prisma/main.prisma"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("before the --"), "{said}");
 }
 
 #[test]

@@ -11,7 +11,7 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use backup_core::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, Secret,
     pipeline::{Confirmation, gate::GuardError},
     process::Tool,
 };
@@ -20,7 +20,7 @@ use examples::{
     gate::{self, ProjectArgs},
     output::{self, Style, print},
 };
-use handler_prisma::{History, NextDeploy, PrismaGuard, PrismaRestorer};
+use handler_prisma::{GivenUrl, History, NextDeploy, PrismaGuard, PrismaProject, PrismaRestorer};
 
 /// What the CLI says of a deploy that is done.
 const DONE: [&str; 3] = [
@@ -79,7 +79,9 @@ async fn run(mut cli: Cli) -> Result<u8> {
         print(&format!("rolled back to {}: {}", report.backup, output::count(report.tables, "table")))?;
         return Ok(output::DONE);
     }
+    ensure_no_other_project(&cli.arguments)?;
     let guard = cli.project.guard().await?;
+    ensure_guarded_is_migrated(guard.project())?;
     match guard.run(|| deploy(&cli, &guard)).await {
         Ok(done) => {
             gate::tell(&done.report, false)?;
@@ -115,18 +117,62 @@ async fn run(mut cli: Cli) -> Result<u8> {
     }
 }
 
+/// Refuses arguments by which the CLI would find another project, and another database, than the guard.
+fn ensure_no_other_project(arguments: &[String]) -> Result<()> {
+    let leads_elsewhere = |argument: &&String| {
+        ["--schema", "--config"].iter().any(|option| {
+            argument.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })
+    };
+    match arguments.iter().find(leads_elsewhere) {
+        None => Ok(()),
+        Some(argument) => {
+            Err(Error::new(ErrorKind::InvalidInput, "this argument has to be known to the guard too")
+                .with_context("argument", argument)
+                .with_suggestion("write it before the --: it is handed on to the Prisma CLI"))
+        }
+    }
+}
+
+/// Refuses a database that the CLI cannot be led to, also where another one was asked for by word.
+fn ensure_guarded_is_migrated(project: &PrismaProject) -> Result<()> {
+    match project.given_url() {
+        GivenUrl::Other { variable: None, .. } => {
+            project.given_url().ensure_same(&gate::place(project)).map_err(|err| {
+                err.with_suggestion(
+                    "the Prisma CLI can be led elsewhere by a variable alone: write url = env(…)",
+                )
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Runs the CLI; what it printed, where that says that the deploy is done.
 async fn deploy(cli: &Cli, guard: &PrismaGuard) -> Result<String> {
     let mut tool = Tool::new("prisma", &cli.npx)
         .args(["prisma", "migrate", "deploy"])
-        .args(&cli.arguments)
         .total_timeout(Duration::from_secs(cli.limit.saturating_mul(60)));
-    // What it prints is shown.
+    for (option, path) in [("--schema", &cli.project.schema), ("--config", &cli.project.config)] {
+        if let Some(path) = path {
+            tool = tool.arg(option).arg(path);
+        }
+    }
+    tool = tool.args(&cli.arguments);
     if let Some(url) = &cli.project.database {
-        tool = tool.redact(url.as_str().into());
+        let url = Secret::new(url.as_str());
+        tool = match guard.project().given_url().variable() {
+            // What is migrated is what is guarded, whatever the project's own files say.
+            Some(variable) => tool.secret_env(variable, url),
+            // What it prints is shown.
+            None => tool.redact(url),
+        };
     }
     let output = tool.output(PRINTED).await.map_err(|err| err.with_operation("deploy"))?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if let Some(url) = &cli.project.database {
+        said = said.replace(url.as_str(), "***");
+    }
     let failed = |message: &str| Error::new(ErrorKind::ToolFailed, message).with_operation("deploy");
     if !DONE.iter().any(|text| said.contains(text)) {
         return Err(failed("prisma migrate deploy ended without saying what it did")

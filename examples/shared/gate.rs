@@ -11,7 +11,7 @@ use backup_core::{
 };
 use clap::Args;
 use handler_prisma::{
-    ConfigCode, Discovery, PrismaDumper, PrismaGuard, PrismaProject, PrismaReport, PrismaRestorer,
+    ConfigCode, Connection, Discovery, PrismaDumper, PrismaGuard, PrismaProject, PrismaReport, PrismaRestorer,
 };
 use serde_json::{Value, json};
 use storage_local::LocalStore;
@@ -35,9 +35,13 @@ pub struct ProjectArgs {
     /// Run the project's config file, where it can not be read.
     #[arg(long)]
     pub run_config: bool,
-    /// The database, in place of what the project says.
+    /// The database, where the project does not say it; refused where the project says another.
     #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
     pub database: Option<String>,
+    /// Guard the database of --database although the project's own URL leads elsewhere, or is not to be found: whatever
+    /// migrates has to use it too. prisma_deploy gives it to the Prisma CLI.
+    #[arg(long, requires = "database")]
+    pub another_database: bool,
     /// Where its backups go.
     #[command(flatten)]
     pub backups: BackupArgs,
@@ -83,11 +87,12 @@ impl BackupArgs {
 }
 
 impl ProjectArgs {
-    /// Finds the project.
+    /// Finds the project, whose own URL leads to the database that is guarded.
     ///
     /// # Errors
     ///
-    /// As [`Discovery::run`].
+    /// As [`Discovery::run`]; [`InvalidInput`](backup_core::ErrorKind::InvalidInput) where `--database` leads elsewhere
+    /// than the project's own URL, unless that was said by word.
     ///
     /// # Cancel safety
     ///
@@ -106,7 +111,14 @@ impl ProjectArgs {
         if self.run_config {
             search = search.with_config_code(ConfigCode::Run);
         }
-        search.run().await
+        let project = search.run().await?;
+        if !self.another_database {
+            project.given_url().ensure_same(&place(&project)).map_err(|err| {
+                err.with_suggestion("that is: leave --database out, and unset BACKUP_DATABASE_URL")
+                    .with_suggestion("or say --another-database, where it is this one that is migrated")
+            })?;
+        }
+        Ok(project)
     }
 
     /// The guard of the project's database.
@@ -143,6 +155,15 @@ impl ProjectArgs {
         let catalog = Arc::clone(pipeline.catalog());
         let backup: BackupRef = catalog::find(&*catalog, backup).await?.manifest.backup_ref();
         Rollback::new(&pipeline, backup).carry_out(&PrismaRestorer::new(&project)?, confirmation).await
+    }
+}
+
+/// The project's database with its place, without secrets.
+#[must_use]
+pub fn place(project: &PrismaProject) -> String {
+    match project.connection() {
+        Connection::Sqlite(path) => path.display().to_string(),
+        server => format!("{}/{}", server.location(), server.database()),
     }
 }
 
