@@ -105,7 +105,7 @@ fn a_lock_says_against_whom_and_until_when() {
 fn what_a_minimal_manifest_leaves_out_is_absent() {
     let manifest = Manifest::from_json(MINIMAL.as_bytes()).unwrap();
     assert_eq!((manifest.kind, manifest.artifact.size), (Kind::Manual, 8192));
-    assert_eq!(manifest.plain.digest.algorithm(), Algorithm::Sha256);
+    assert_eq!(manifest.plain.digest.unwrap().algorithm(), Algorithm::Sha256);
     assert_eq!(
         (manifest.label, manifest.reason, manifest.host, manifest.git_commit),
         (None, None, None, None)
