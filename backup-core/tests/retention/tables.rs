@@ -342,6 +342,26 @@ fn the_fingerprint_tells_states_apart_and_the_table_can_be_read() {
     ] {
         assert_ne!(policy.plan(&entries(&changed), now).unwrap().fingerprint, plan.fingerprint);
     }
+    // What is only a word of difference: another id, another record, another depth, another series.
+    let of = |entry: Entry| policy.plan(&[entry], now).unwrap().fingerprint;
+    let one = || entry(&Case::at(0), 1, start());
+    let (mut elsewhere, mut released, mut held) = (one(), one(), one());
+    "e".clone_into(&mut elsewhere.manifest.environment);
+    let reason = || "why".to_owned();
+    released.annotations.push(Annotation::new(start(), Note::Released { reason: reason() }));
+    held.annotations.push(Annotation::new(start(), Note::Held { reason: reason() }));
+    let checked = |level| entry(&Case { checks: vec![(level, true)], ..Case::at(0) }, 1, start());
+    let all = [
+        one(),
+        entry(&Case::at(0), 2, start()),
+        elsewhere,
+        released,
+        held,
+        checked(Level::Decoded),
+        checked(Level::Restored),
+    ];
+    let count = all.len();
+    assert_eq!(all.into_iter().map(of).collect::<BTreeSet<_>>().len(), count);
     let table = plan.to_string();
     let lines: Vec<_> = table.lines().collect();
     assert_eq!(lines[0], "2 of 4 backups would be deleted, which frees 12 B", "{table}");

@@ -15,7 +15,7 @@ const SECRET: &str = "hunter2Zq9";
 const OTHER: &str = "Correct8Horse";
 
 /// Schemas of Prisma.
-pub fn schema(input: &[u8]) {
+pub(crate) fn schema(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     tokens(text);
     let found = datasources(text);
@@ -60,7 +60,7 @@ fn tokens(text: &str) {
 }
 
 /// URLs of datasources, and those of the handlers.
-pub fn url(input: &[u8]) {
+pub(crate) fn url(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     for scheme in ["postgresql", "mysql"] {
         connection(scheme, text);
