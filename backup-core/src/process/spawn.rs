@@ -271,6 +271,22 @@ impl Running {
         self.error(kind, message)
     }
 
+    /// Asks the tool to end, kills it where it does not within `grace`, and says whether it is gone.
+    pub(super) async fn stop(&mut self, grace: Duration) -> Error {
+        self.group.ask_to_end();
+        let has_obeyed = self.ended.is_some() || time::timeout(grace, gone(&mut self.events)).await.is_ok();
+        let is_gone = has_obeyed || {
+            self.group.kill();
+            time::timeout(GRACE, gone(&mut self.events)).await.is_ok()
+        };
+        self.last_messages().await;
+        if is_gone {
+            return self.error(ErrorKind::Cancelled, "was stopped, with everything that it started");
+        }
+        self.error(ErrorKind::Cancelled, "was told to stop, killed, and has not gone yet")
+            .with_suggestion("look whether it still runs before you do anything else")
+    }
+
     /// Kills the tool because it does nothing.
     pub(super) async fn idle(&mut self) -> Error {
         let limit = self.idle_timeout.unwrap_or_default();
