@@ -129,7 +129,9 @@ fn a_deploy_is_done_when_the_cli_says_so_and_nothing_is_pending() {
     let project = Project::new();
     let (code, said) = project.deploy("works", &[]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("url from DATABASE_URL of") && said.contains("All migrations have been"), "{said}");
+    for text in ["url from DATABASE_URL of", "to go back to it: /", "All migrations have been"] {
+        assert!(said.contains(text), "says {text}: {said}");
+    }
     assert_eq!(project.content(), "_prisma_migrations,more,users 2");
     let (code, said) = project.deploy("fails", &[]);
     assert_eq!(code, Some(1), "nothing is pending, and the CLI is not run: {said}");
@@ -469,6 +471,9 @@ fn the_ci_snippets_are_well_formed() {
                 &file,
             );
         }
+        // The only backup must not lie on a runner that is thrown away.
+        assert!(!snippet.contains("ubuntu-latest") && snippet.contains("a /srv/backups that stays"));
+        assert!(snippet.contains("--must-exist"), "a mistyped name is let through: {snippet}");
         // Every flag that they pass is one that the example has.
         let help = testing::example("prisma_deploy").arg("--help").output().unwrap();
         let help = String::from_utf8(help.stdout).unwrap();

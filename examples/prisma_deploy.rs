@@ -28,7 +28,7 @@ use handler_prisma::{GivenUrl, PrismaProject, PrismaRestorer};
 
 use self::{
     deploy::{Deploy, Deployed, Failed},
-    way_back::{Into, WayBack},
+    way_back::{RollBackInto, WayBack},
 };
 
 #[path = "prisma_deploy/deploy.rs"]
@@ -84,7 +84,7 @@ async fn run(mut cli: Cli) -> Result<u8> {
     cli.project.project = PathBuf::from(".");
     if let Some(backup) = &cli.roll_back {
         let confirmation = if cli.confirm { Confirmation::Confirmed } else { Confirmation::Missing };
-        let into = if cli.into_another_database { Into::Any } else { Into::ItsOwn };
+        let into = if cli.into_another_database { RollBackInto::Any } else { RollBackInto::ItsOwn };
         let report = way_back::roll_back(&cli.project, backup, into, confirmation).await?;
         print(&format!("rolled back to {}: {}", report.backup, output::count(report.tables, "table")))?;
         if let Some(safety) = &report.safety_backup {
@@ -95,18 +95,25 @@ async fn run(mut cli: Cli) -> Result<u8> {
     let guard = cli.project.guard().await?;
     ensure_guarded_is_migrated(guard.project())?;
     let interrupted = Interrupted::listen();
+    let cancelled = || Error::new(ErrorKind::Cancelled, "interrupted; nothing was deployed");
     let checked = tokio::select! {
         biased;
-        checked = guard.check() => checked,
+        checked = guard.check() => checked?,
         () = interrupted.wait() => {
             guard.pipeline().settle().await;
-            Err(Error::new(ErrorKind::Cancelled, "interrupted; nothing was deployed"))
+            return Err(cancelled());
         }
-    }?;
-    // Before the deploy: whatever becomes of this process, the way back can be read.
+    };
     gate::tell(&checked, false)?;
     if !checked.gate.decision.lets_through() {
         return Ok(output::WARNINGS);
+    }
+    if let Some(backup) = &checked.gate.backup {
+        // Before the deploy: whatever becomes of this process, it can be read.
+        print(&format!("to go back to it: {}", way_back.to(backup)))?;
+    }
+    if interrupted.has_come() {
+        return Err(cancelled());
     }
     let deploy = Deploy { cli: &cli, guard: &guard, interrupted: &interrupted, way_back: &way_back };
     match behind(guard.pipeline(), checked.gate.clone(), || deploy.run(&checked.gate)).await {

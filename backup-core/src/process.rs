@@ -19,6 +19,7 @@ mod private;
 mod reader;
 mod spawn;
 mod ssh;
+mod start;
 mod tail;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use backup_core::{
 use examples::{
     gate::{ProjectArgs, place},
     output::ago,
+    signal::interruptible,
 };
 use handler_prisma::{PrismaDumper, PrismaRestorer};
 
@@ -39,7 +40,10 @@ impl WayBack {
         }
         if project.another_database {
             // The URL itself may hold a password.
-            words.insert(0, "BACKUP_DATABASE_URL=\"$BACKUP_DATABASE_URL\"".to_owned());
+            words.insert(
+                0,
+                "BACKUP_DATABASE_URL=\"${BACKUP_DATABASE_URL:?has to be the same URL}\"".to_owned(),
+            );
             words.push("--another-database".to_owned());
         }
         Ok(Self(words.join(" ")))
@@ -64,7 +68,7 @@ fn quoted(word: &OsStr) -> String {
 
 /// Whether a rollback may go into a database that is not the backup's own, or does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Into {
+pub(crate) enum RollBackInto {
     /// It may not.
     ItsOwn,
     /// It may.
@@ -75,7 +79,7 @@ pub(crate) enum Into {
 pub(crate) async fn roll_back(
     project: &ProjectArgs,
     backup: &str,
-    into: Into,
+    into: RollBackInto,
     confirmation: Confirmation,
 ) -> Result<RestoreReport> {
     let found = project.discover().await?;
@@ -84,7 +88,7 @@ pub(crate) async fn roll_back(
     let manifest = catalog::find(&**pipeline.catalog(), backup).await?.manifest;
     let restorer = PrismaRestorer::new(&found)?;
     let target = restorer.probe().await?;
-    if into == Into::ItsOwn {
+    if into == RollBackInto::ItsOwn {
         ensure_own(&manifest, &target, &project.backups.environment, &found.connection().database())?;
     }
     if confirmation == Confirmation::Missing {
@@ -95,7 +99,7 @@ pub(crate) async fn roll_back(
             .with_suggestion("if that is what you want, add --confirm"));
     }
     let rollback = Rollback::new(&pipeline, manifest.backup_ref());
-    rollback.carry_out(&restorer, confirmation).await
+    interruptible(&pipeline, Operation::Restore, rollback.carry_out(&restorer, confirmation)).await
 }
 
 /// Refuses a target that the backup was not made of.

@@ -59,6 +59,12 @@ impl Interrupted {
         Self(receiver)
     }
 
+    /// Whether it came.
+    #[must_use]
+    pub fn has_come(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits for the signal.
     ///
     /// # Cancel safety
