@@ -11,7 +11,8 @@
 use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use examples::testing;
@@ -28,6 +29,12 @@ apply() {
 case $FAKE in
     works) apply; printf 'The following migration(s) have been applied:\n\nmigrations/\n  2_more/\n\nAll migrations have been successfully applied.\n' ;;
     silent) apply ;;
+    nothing) ;;
+    hangs|stubborn)
+        [ "$FAKE" = hangs ] || trap '' TERM
+        sqlite3 prisma/dev.db "CREATE TABLE half (id);
+            INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('2', 'x', '2_more')"
+        sleep 300 & echo "$$ $!" > running; wait; wait ;;
     tells) echo "DATABASE_URL is $DATABASE_URL" ;;
     arguments) echo "$*" ;;
     lies) echo 'All migrations have been successfully applied.' ;;
@@ -100,6 +107,16 @@ impl Project {
         command
     }
 
+    /// Runs the last command that leads back, as somebody does who reads it elsewhere.
+    fn paste(&self, said: &str) {
+        let command = said.lines().rev().find(|line| line.contains("--roll-back ")).unwrap();
+        let (_, command) = command.split_once(": /").unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("/{command}")]).current_dir("/").env_remove("DATABASE_URL");
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{command}: {output:?} {}", self.folder.path().display());
+    }
+
     fn deploy(&self, fake: &str, args: &[&str]) -> (Option<i32>, String) {
         let output = self.run("prisma_deploy", fake, args);
         let said = [output.stdout, output.stderr].concat();
@@ -112,7 +129,9 @@ fn a_deploy_is_done_when_the_cli_says_so_and_nothing_is_pending() {
     let project = Project::new();
     let (code, said) = project.deploy("works", &[]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("url from DATABASE_URL of") && said.contains("All migrations have been"), "{said}");
+    for text in ["url from DATABASE_URL of", "to go back to it: /", "All migrations have been"] {
+        assert!(said.contains(text), "says {text}: {said}");
+    }
     assert_eq!(project.content(), "_prisma_migrations,more,users 2");
     let (code, said) = project.deploy("fails", &[]);
     assert_eq!(code, Some(1), "nothing is pending, and the CLI is not run: {said}");
@@ -146,8 +165,154 @@ fn a_deploy_that_fails_is_rolled_back_by_word_alone() {
     let (code, said) = project.deploy("fails", &["--roll-back-on-failure"]);
     assert_eq!((code, project.content()), (Some(2), before), "{said}");
     assert!(said.contains("rolled_back_to: production/dev/"), "{said}");
+    assert!(said.contains("safety_backup: production/dev/"), "what the failed deploy left is kept: {said}");
     let (code, said) = project.deploy("works", &[]);
     assert_eq!(code, Some(0), "the second attempt works: {said}");
+}
+
+#[test]
+fn nothing_is_rolled_back_where_nothing_or_everything_was_deployed() {
+    for (fake, is_installed) in [("nothing", true), ("lies", true), ("works", false)] {
+        let project = Project::new();
+        assert_eq!(project.run("ci_gate", "", &[]).status.code(), Some(0));
+        project.database().execute_batch("INSERT INTO users VALUES ('after the backup')").unwrap();
+        if !is_installed {
+            std::fs::remove_file(project.path("npx")).unwrap();
+        }
+        let (ended, said) = project.deploy(fake, &["--max-age", "30", "--roll-back-on-failure"]);
+        assert_eq!(ended, Some(2), "{fake}: {said}");
+        assert_eq!(project.content(), "_prisma_migrations,users 3", "{fake}: {said}");
+        for text in [
+            "deployed: nothing",
+            "rolled_back: no",
+            "just now: what was written since is not in it",
+            "--roll-back production/dev/",
+        ] {
+            assert!(said.contains(text), "{fake} says {text}: {said}");
+        }
+    }
+    let project = Project::new();
+    let (code, said) = project.deploy("silent", &["--roll-back-on-failure"]);
+    assert_eq!((code, project.content().as_str()), (Some(2), "_prisma_migrations,more,users 2"), "{said}");
+    assert!(said.contains("deployed: everything") && said.contains("rolled_back: no"), "{said}");
+}
+
+/// Whether a process is there and at work.
+fn runs(id: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    !status.is_empty() && !status.contains("State:\tZ")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_cancelled_job_ends_the_cli_and_names_the_way_back() {
+    for (fake, signal) in [("hangs", "-INT"), ("hangs", "-TERM"), ("stubborn", "-TERM")] {
+        let project = Project::new();
+        let mut command = project.command("prisma_deploy", fake, &["--roll-back-on-failure"]);
+        let job = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let running = project.path("running");
+        let started = Instant::now();
+        while std::fs::read_to_string(&running).map_or(true, |text| !text.ends_with('\n')) {
+            assert!(started.elapsed() < Duration::from_secs(60), "the CLI is not run");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let ids = std::fs::read_to_string(&running).unwrap();
+        assert!(ids.split_whitespace().all(runs), "{ids}");
+        assert!(Command::new("kill").args([signal, &job.id().to_string()]).status().unwrap().success());
+        let (told, output) = (Instant::now(), job.wait_with_output().unwrap());
+        assert!(told.elapsed() < Duration::from_secs(9), "{:?}", told.elapsed());
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{fake} {signal}: {said}");
+        assert!(!ids.split_whitespace().any(runs), "{fake} {signal}: {said}");
+        assert!(said.contains("interrupted") && said.contains("rolled_back: no"), "{said}");
+        assert_eq!(project.content(), "_prisma_migrations,half,users 2", "nothing is rolled back: {said}");
+        project.paste(&said);
+        assert_eq!(project.content(), "_prisma_migrations,users 2");
+    }
+}
+
+#[test]
+fn a_rollback_goes_into_its_own_database_or_none() {
+    let project = Project::new();
+    let (_, said) = project.deploy("fails", &[]);
+    let backup = said.split("--roll-back ").nth(1).unwrap().split(' ').next().unwrap();
+    let (code, said) = project.deploy("", &["--roll-back", backup]);
+    assert_eq!(code, Some(3));
+    assert!(
+        said.contains("add --confirm") && !said.contains("dry-run") && !said.contains("dry run"),
+        "{said}"
+    );
+
+    let other = Project::new();
+    other.database().execute_batch("CREATE TABLE precious (id)").unwrap();
+    let content = other.content();
+    let store = project.path("backups");
+    let roll_back = |project: &Project, words: &[&str]| {
+        let args = ["--store", store.to_str().unwrap(), "--roll-back", backup, "--confirm"];
+        // The store is named once.
+        let mut command = testing::example("prisma_deploy");
+        command.env_remove("DATABASE_URL").arg("--project").arg(project.folder.path());
+        let output = command.args(args).args(words).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, said) = roll_back(&other, &[]);
+    assert_eq!((code, other.content()), (Some(3), content.clone()), "{said}");
+    assert!(said.contains("not one of this database") && said.contains("--into-another-database"), "{said}");
+    let (code, said) = roll_back(&project, &["--environment", "staging"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("differs_in: environment"), "{said}");
+    let (code, said) = roll_back(&other, &["--into-another-database"]);
+    assert_eq!((code, other.content().as_str()), (Some(0), "_prisma_migrations,users 2"), "{said}");
+    // What it held is one command away.
+    let safety = said.split("is kept: ").nth(1).unwrap().split(';').next().unwrap();
+    assert!(safety.starts_with("production/dev/"), "{said}");
+    other.paste(&said.replace("--confirm", "--confirm --into-another-database"));
+    assert_eq!(other.content(), content);
+
+    std::fs::remove_file(project.path("prisma/dev.db")).unwrap();
+    let (code, said) = roll_back(&project, &[]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("does not exist") && !project.path("prisma/dev.db").exists(), "{said}");
+    let (code, said) = roll_back(&project, &["--into-another-database"]);
+    assert_eq!((code, project.content().as_str()), (Some(0), "_prisma_migrations,users 2"), "{said}");
+}
+
+#[test]
+fn the_command_that_leads_back_can_be_pasted() {
+    let project = Project::new();
+    let before = project.content();
+    let nested = project.path("it's a project");
+    std::fs::create_dir_all(&nested).unwrap();
+    for name in ["prisma", ".env", "package.json", "npx"] {
+        std::fs::rename(project.path(name), nested.join(name)).unwrap();
+    }
+    let mut command = testing::example("prisma_deploy");
+    command.env_remove("DATABASE_URL").env("FAKE", "fails").current_dir(&nested);
+    // Relative, and another series than the usual one.
+    command.args(["--npx", "./npx", "--store", "../backups", "--environment", "shop 1"]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    std::fs::remove_file(project.path("prisma")).unwrap_or_default();
+    std::os::unix::fs::symlink(nested.join("prisma"), project.path("prisma")).unwrap();
+    assert_ne!(project.content(), before, "{said}");
+    project.paste(&said);
+    assert_eq!(project.content(), before);
+}
+
+#[test]
+fn a_database_that_has_to_exist_is_not_let_through_where_it_does_not() {
+    let project = Project::new();
+    std::fs::remove_file(project.path("prisma/dev.db")).unwrap();
+    for example in ["ci_gate", "prisma_deploy"] {
+        let refused = project.run(example, "works", &["--must-exist"]);
+        assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+        assert!(String::from_utf8(refused.stderr).unwrap().contains("look at the name of the database"));
+        assert!(!project.path("prisma/dev.db").exists(), "{example}");
+    }
+    let mut any_tool = testing::example("ci_gate");
+    any_tool.args(["--any-tool", "--must-exist", "--store"]).arg(project.path("backups"));
+    let refused = any_tool.env("BACKUP_DATABASE_URL", "sqlite:/nowhere/at/all.db").output().unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
 }
 
 #[test]
@@ -306,6 +471,9 @@ fn the_ci_snippets_are_well_formed() {
                 &file,
             );
         }
+        // The only backup must not lie on a runner that is thrown away.
+        assert!(!snippet.contains("ubuntu-latest") && snippet.contains("a /srv/backups that stays"));
+        assert!(snippet.contains("--must-exist"), "a mistyped name is let through: {snippet}");
         // Every flag that they pass is one that the example has.
         let help = testing::example("prisma_deploy").arg("--help").output().unwrap();
         let help = String::from_utf8(help.stdout).unwrap();

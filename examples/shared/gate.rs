@@ -1,13 +1,10 @@
 //! The gate before a migration, on a command line.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use backup_core::{
-    BackupRef, Error, Level, Pipeline, Rehearsal, Result, catalog,
-    pipeline::{
-        Confirmation, RestoreReport,
-        gate::{Decision, Rollback},
-    },
+    Clock, Error, Level, Pipeline, Rehearsal, Result, SystemClock,
+    pipeline::gate::{Decision, GateBackup, GateReport, MissingDatabase},
 };
 use clap::Args;
 use handler_prisma::{
@@ -59,9 +56,13 @@ pub struct BackupArgs {
     /// How deep the backup is verified before the migration may run.
     #[arg(long, default_value = "decoded")]
     pub level: Level,
-    /// Take a backup of the gate that is at most so old, of the same migrations, instead of a new one.
+    /// Take a backup of the gate that is at most so old, made for the same applied and pending scripts, instead of a new one: what was
+    /// written to the database since is not in it.
     #[arg(long, value_name = "MINUTES")]
     pub max_age: Option<u64>,
+    /// Refuse where the database does not exist: its name is mistaken. Without it a missing one is let through.
+    #[arg(long)]
+    pub must_exist: bool,
 }
 
 impl BackupArgs {
@@ -77,6 +78,12 @@ impl BackupArgs {
     pub async fn pipeline(&self, begin: impl FnOnce(LocalStore) -> Pipeline) -> Result<Pipeline> {
         let store = LocalStore::open(&self.store).await?;
         Ok(begin(store).with_environment(&self.environment).with_level(self.level))
+    }
+
+    /// What is to be said where the database does not exist.
+    #[must_use]
+    pub fn missing(&self) -> MissingDatabase {
+        if self.must_exist { MissingDatabase::Refuse } else { MissingDatabase::LetThrough }
     }
 
     /// The stated age.
@@ -135,26 +142,8 @@ impl ProjectArgs {
         let dumper = PrismaDumper::new(&project)?;
         let pipeline = self.backups.pipeline(|store| Pipeline::new(dumper, store)).await?;
         let pipeline = pipeline.with_rehearsal(Rehearsal::new(PrismaRestorer::new(&project)?));
-        let guard = PrismaGuard::new(project, pipeline);
+        let guard = PrismaGuard::new(project, pipeline).with_missing_database(self.backups.missing());
         Ok(self.backups.max_age().into_iter().fold(guard, PrismaGuard::with_max_age))
-    }
-
-    /// Rolls the project's database back to the backup with this name.
-    ///
-    /// # Errors
-    ///
-    /// As [`Rollback::carry_out`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`Rollback::carry_out`].
-    pub async fn roll_back(&self, backup: &str, confirmation: Confirmation) -> Result<RestoreReport> {
-        let project = self.discover().await?;
-        let dumper = PrismaDumper::new(&project)?;
-        let pipeline = self.backups.pipeline(|store| Pipeline::new(dumper, store)).await?;
-        let catalog = Arc::clone(pipeline.catalog());
-        let backup: BackupRef = catalog::find(&*catalog, backup).await?.manifest.backup_ref();
-        Rollback::new(&pipeline, backup).carry_out(&PrismaRestorer::new(&project)?, confirmation).await
     }
 }
 
@@ -165,6 +154,13 @@ pub fn place(project: &PrismaProject) -> String {
         Connection::Sqlite(path) => path.display().to_string(),
         server => format!("{}/{}", server.location(), server.database()),
     }
+}
+
+/// How old the backup is, where it was not made for this very migration.
+#[must_use]
+pub fn age_of_reused(gate: &GateReport) -> Option<String> {
+    let made = gate.created_at.filter(|_| gate.source == GateBackup::Reused)?;
+    Some(format!("{}: what was written since is not in it", output::ago(SystemClock.now() - made)))
 }
 
 /// What the gate says, in a sentence.
@@ -179,7 +175,8 @@ pub fn sentence(report: &PrismaReport) -> String {
             format!("go: there is no database {} yet, and nothing to back up", report.database)
         }
         (_, Some(backup)) => {
-            format!("go: {pending} pending ({}), behind {backup}", report.pending.join(", "))
+            let made = age_of_reused(&report.gate).map(|age| format!(", made {age}")).unwrap_or_default();
+            format!("go: {pending} pending ({}), behind {backup}{made}", report.pending.join(", "))
         }
         (_, None) => format!("go: {pending} pending"),
     }
