@@ -1,4 +1,4 @@
-//! The `backup` example against a real PostgreSQL, killed, interrupted, and on a full disk.
+//! The `backup` example killed, interrupted, on a full disk, and within the limits of a process.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,9 @@ use std::{
 
 use backup_core::testkit::postgres::PrivatePostgres;
 use examples::testing::{self, example, files, json};
+
+#[path = "killed/limits.rs"]
+mod limits;
 
 async fn server() -> PrivatePostgres {
     let server = PrivatePostgres::start().await;

@@ -17,10 +17,14 @@ use self::{
     seam::{Fault, Seam, Site, Step},
 };
 
+#[path = "fault_matrix/dropped.rs"]
+mod dropped;
 #[path = "fault_matrix/dump.rs"]
 mod dump;
 #[path = "fault_matrix/invariant.rs"]
 mod invariant;
+#[path = "fault_matrix/named.rs"]
+mod named;
 #[path = "fault_matrix/parts.rs"]
 mod parts;
 #[path = "fault_matrix/scenario.rs"]
@@ -35,13 +39,25 @@ const AT_ONCE: usize = 32;
 const PATIENT: Duration = Duration::from_secs(20);
 
 macro_rules! scenarios {
-    ($($(#[$meta:meta])* $name:ident: $scenario:ident, at least $pairs:literal;)*) => {$(
+    ($($(#[$meta:meta])* $name:ident: $scenario:ident, at least $pairs:literal;)*) => {
+        $(
         $(#[$meta])*
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             matrix(Scenario::$scenario, $pairs).await;
         }
-    )*};
+    )*
+        mod dropped_at_every_await {
+            use super::{Scenario, dropped};
+            $(
+                $(#[$meta])*
+                #[tokio::test]
+                async fn $name() {
+                    dropped::at_every_await(Scenario::$scenario).await;
+                }
+            )*
+        }
+    };
 }
 
 scenarios! {
@@ -97,7 +113,7 @@ async fn matrix(scenario: Scenario, at_least: usize) {
 
 /// The pairs to run: all of them, or every eighth, in which each step and each fault occurs.
 fn pairs(seam: &Seam) -> (Vec<(Site, Step, Fault)>, usize) {
-    let stride = if std::env::var_os("BACKUP_TEST_LONG").is_some() { 1 } else { 8 };
+    let stride = if is_long() { 1 } else { 8 };
     let steps = seam.steps().into_iter().filter(|(site, step)| *site != Site::Transform || step.nth < 4);
     let (mut pairs, mut all) = (Vec::new(), 0);
     for (number, (site, step)) in steps.enumerate() {
@@ -107,6 +123,11 @@ fn pairs(seam: &Seam) -> (Vec<(Site, Step, Fault)>, usize) {
         pairs.extend(chosen.map(|(_, fault)| (site, step.clone(), fault)));
     }
     (pairs, all)
+}
+
+/// Whether everything is to be run.
+fn is_long() -> bool {
+    std::env::var_os("BACKUP_TEST_LONG").is_some()
 }
 
 fn message(err: tokio::task::JoinError) -> String {

@@ -3,6 +3,7 @@
 //! All rounds are run where `BACKUP_TEST_LONG` is set. A failed run prints the seed that `BACKUP_TEST_SEED` repeats.
 #![cfg(all(feature = "sqlite", target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::print_stdout)] // The figures are what is asked of it.
 // The child is what is tested, and its databases are small.
 #![allow(clippy::disallowed_methods)]
 

@@ -14,7 +14,12 @@ use std::{
     time::Duration,
 };
 
-use backup_core::{ByteStream, ErrorKind, GetOptions, Key, Prefix, PutMode, PutOptions, Store, StoreExt};
+use async_trait::async_trait;
+use backup_core::{
+    ByteStream, Dump, Dumper, DumperInfo, ErrorKind, Filter, GetOptions, Key, Level, Pipeline, Prefix,
+    PutMode, PutOptions, Result, SourceInfo, Store, StoreExt, pipeline::BackupRequest,
+    testkit::fake::FakeDumper,
+};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use storage_local::LocalStore;
@@ -127,6 +132,73 @@ async fn read_only() {
     let store = LocalStore::open_read_only(&mount).await.unwrap();
     assert_eq!(names(&store).await, ["object"]);
     assert_eq!(store.get_bytes(&key("object"), 10).await.unwrap(), "bytes");
+}
+
+#[test]
+fn a_file_system_that_becomes_read_only_in_mid_backup_is_named_and_leaves_nothing_to_see() {
+    let dir = tempfile::tempdir().unwrap();
+    in_namespace("read_only_in_mid_backup", "mount -t tmpfs tmpfs \"$STORAGE_LOCAL_TEST_MOUNT\"", dir.path());
+}
+
+/// A database in whose dump the file system of the store is mounted anew.
+#[derive(Debug)]
+struct Remounts {
+    inner: FakeDumper,
+    mount: PathBuf,
+    option: &'static str,
+}
+
+fn remount(mount: &Path, option: &str) {
+    let mounted =
+        Command::new("mount").args(["-o", &format!("remount,{option}")]).arg(mount).status().unwrap();
+    assert!(mounted.success());
+}
+
+#[async_trait]
+impl Dumper for Remounts {
+    fn info(&self) -> DumperInfo {
+        self.inner.info()
+    }
+
+    async fn probe(&self) -> Result<SourceInfo> {
+        self.inner.probe().await
+    }
+
+    async fn dump(&self) -> Result<Dump> {
+        // Before the first byte: later the kernel refuses, because a file is open for writing.
+        remount(&self.mount, self.option);
+        self.inner.dump().await
+    }
+}
+
+#[tokio::test]
+#[ignore = "started by the test above, in a mount namespace of its own"]
+async fn read_only_in_mid_backup() {
+    let Some(mount) = mounted() else { return };
+    let store = LocalStore::open(&mount).await.unwrap();
+    let database = |option| {
+        let inner = FakeDumper::new(vec![7; 1_000_000]);
+        Pipeline::new(Remounts { inner, mount: mount.clone(), option }, store.clone())
+    };
+    let good = database("rw").backup(BackupRequest::new()).await.unwrap().backup;
+    let err = database("ro").backup(BackupRequest::new()).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::PermissionDenied, "{err:?}");
+    assert!(err.message().contains("read-only"), "{err:?}");
+
+    remount(&mount, "rw");
+    let pipeline = database("rw");
+    let listed = pipeline.list(&Filter::all()).await.unwrap();
+    assert!(listed.damaged.is_empty() && listed.entries.len() == 1, "{listed:?}");
+    pipeline.sweep(Duration::ZERO).await.unwrap();
+    let left = names(&store).await;
+    assert!(
+        left.iter().all(|key| key.starts_with(&format!("{good}.")) || key.starts_with("leases/")),
+        "{left:?}"
+    );
+    let next = pipeline.backup(BackupRequest::new()).await.unwrap().backup;
+    for backup in [good, next] {
+        pipeline.verify(&backup, Level::Decoded).await.unwrap().ensure_passed().unwrap();
+    }
 }
 
 #[test]

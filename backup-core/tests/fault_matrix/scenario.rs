@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use backup_core::{
-    BackupRef, ByteStream, Clock, Compressor, DumperInfo, Filter, Key, Kind, Level, MemoryStore, Pipeline,
-    Rehearsal, RestoreOptions, Restorer, Result, Retention, Store, StoreExt,
+    BackupRef, ByteStream, Clock, Compressor, Dumper, DumperInfo, Filter, Key, Kind, Level, MemoryStore,
+    Pipeline, Rehearsal, RestoreOptions, Restorer, Result, Retention, Store, StoreExt,
     compress::Identity,
     copy::{self, CopyOptions},
     pipeline::{BackupRequest, Confirmation, DrillRequest, GateRequest, RestoreRequest},
@@ -161,11 +161,15 @@ impl World {
         self.clock.advance(TimeDelta::days(7));
     }
 
-    /// The pipeline that breaks.
-    fn pipeline(&self, stall: Duration) -> Pipeline {
-        let seam = &self.seam;
+    /// The database that breaks.
+    pub(crate) fn dumper(&self) -> Arc<dyn Dumper> {
         let inner = Arc::new(FakeDumper::new(DUMP).with_info(info()).slow(3000, Duration::ZERO));
-        let dumper = SeamDumper { name: "database", inner, seam: seam.clone() };
+        Arc::new(SeamDumper { name: "database", inner, seam: self.seam.clone() })
+    }
+
+    /// The pipeline that breaks.
+    pub(crate) fn pipeline(&self, stall: Duration) -> Pipeline {
+        let (seam, dumper) = (&self.seam, self.dumper());
         let store = self.everywhere(&self.seamed("here", &self.here), &self.seamed("there", &self.there));
         let compressor: Arc<dyn Compressor> = match self.scenario {
             #[cfg(feature = "zstd")]
@@ -282,7 +286,7 @@ impl World {
     }
 }
 
-fn policy(count: u32) -> Retention {
+pub(crate) fn policy(count: u32) -> Retention {
     Retention::new().keep_last_of(Period::Each, count).with_max_deleted_percent(100)
 }
 

@@ -1,0 +1,135 @@
+//! Limits of the process: open files, the size of a file, memory. A run that meets one names it, or dies; it never says
+//! that it made a backup which is not there, and nothing of it stands in the way of the next one.
+
+use std::{
+    fs,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use examples::testing::{self, example, json};
+use rusqlite::Connection;
+
+use crate::swept;
+
+/// A public key of age, whose identity nobody has: what is stored is larger than the database by what sealing adds.
+const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = Connection::open(folder.path().join("shop.sqlite")).unwrap();
+        shop.execute_batch(
+            "create table orders (token blob); with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000)
+             insert into orders select randomblob(2000) from n;",
+        )
+        .unwrap();
+        Self { folder }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("shop.sqlite")
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("backups")
+    }
+
+    /// `backup --json create` with `args` after what a shell did before.
+    fn limited(&self, before: &str, args: &[&str]) -> Output {
+        let create = example("backup");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{before}; exec \"$@\""), "sh"]).arg(create.get_program());
+        shell.args(["--json", "create", "--store"]).arg(self.store()).args(args);
+        shell
+            .env("BACKUP_DATABASE_URL", self.url())
+            .env("RUST_BACKTRACE", "0")
+            .current_dir(self.folder.path());
+        shell.output().unwrap()
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.database().display())
+    }
+
+    /// What the run said is what is there; and then nothing is in the way of the next one.
+    fn check(&self, output: &Output) -> Option<String> {
+        let succeeded = output.status.code().is_some_and(|code| code < 2);
+        let code = (!succeeded && !output.stdout.is_empty())
+            .then(|| json(output)["code"].as_str().unwrap().to_owned());
+        assert_eq!(listed(&self.store()), usize::from(succeeded), "{output:?}");
+        let next = testing::create(&self.url(), &self.store()).output().unwrap();
+        assert!(next.status.success(), "the next run fails: {next:?}");
+        let (backups, left) = swept(&self.store());
+        assert_eq!(backups, 1 + usize::from(succeeded), "{left:?}");
+        assert!(
+            !left.iter().any(|file| file.ends_with(".part") || file.ends_with(".claim.json")),
+            "{left:?}"
+        );
+        let beside = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let beside: Vec<_> = beside.filter(|name| name != "backups" && name != "shop.sqlite").collect();
+        assert!(beside.is_empty(), "{beside:?}");
+        code
+    }
+}
+
+/// How many backups are listed; none where the folder was not even made.
+fn listed(store: &Path) -> usize {
+    if !store.exists() {
+        return 0;
+    }
+    testing::run(&["list"], store, None)["result"]["backups"].as_array().unwrap().len()
+}
+
+#[test]
+fn a_process_without_file_descriptors_names_that_or_makes_a_backup() {
+    let mut codes = Vec::new();
+    for limit in [8, 10, 12, 13, 14, 15, 16, 24] {
+        let place = Place::new();
+        let output = place.limited(&format!("ulimit -n {limit}"), &[]);
+        let code = place.check(&output);
+        println!("{limit} files: {:?}, {code:?}", output.status);
+        codes.extend(code);
+    }
+    assert!(!codes.is_empty() && codes.iter().all(|code| code == "unavailable"), "{codes:?}");
+}
+
+#[test]
+fn a_limit_of_the_size_of_a_file_is_named_or_leaves_nothing_to_see() {
+    let args = ["--compression", "none", "--recipient", RECIPIENT];
+    // In mid-dump, where SQLite calls it an input/output error, and in the store, which takes some bytes more than the
+    // database has.
+    for part in [2, 1] {
+        for ignored in [true, false] {
+            let place = Place::new();
+            let blocks = fs::metadata(place.database()).unwrap().len() / 512 / part;
+            let before = if ignored { "trap '' XFSZ" } else { "ulimit -c 0" };
+            let output = place.limited(&format!("{before}; ulimit -f {blocks}"), &args);
+            let code = place.check(&output);
+            println!("1/{part} of it, ignored: {ignored}: {:?}, {code:?}", output.status);
+            if ignored && part == 1 {
+                assert_eq!(code.as_deref(), Some("insufficient_disk_space"), "{output:?}");
+            } else {
+                assert!(code.is_some() || output.status.signal().is_some(), "{output:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_process_without_memory_may_die_and_does_not_lie() {
+    let mut died = 0;
+    for mebibytes in [30, 60, 120, 300, 1000] {
+        let place = Place::new();
+        let output = place.limited(&format!("ulimit -c 0; ulimit -v {}", mebibytes * 1024), &[]);
+        let code = place.check(&output);
+        println!("{mebibytes} MiB: {:?}, {code:?}", output.status);
+        died += u32::from(!output.status.success());
+    }
+    assert!(died > 0, "no limit was met");
+}
