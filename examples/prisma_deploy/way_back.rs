@@ -3,7 +3,8 @@
 use std::{ffi::OsStr, path::Path};
 
 use backup_core::{
-    Clock, Error, ErrorKind, Manifest, Pipeline, Restorer, Result, SystemClock, TargetInfo, catalog,
+    Clock, Error, ErrorKind, Manifest, Operation, Pipeline, Restorer, Result, SystemClock, TargetInfo,
+    catalog,
     pipeline::{Confirmation, RestoreReport, gate::Rollback},
 };
 use examples::{
