@@ -67,10 +67,7 @@ impl Place {
         assert!(next.status.success(), "the next run fails: {next:?}");
         let (backups, left) = swept(&self.store());
         assert_eq!(backups, 1 + usize::from(succeeded), "{left:?}");
-        assert!(
-            !left.iter().any(|file| file.ends_with(".part") || file.ends_with(".claim.json")),
-            "{left:?}"
-        );
+        assert!(!left.iter().any(|file| file.contains(".part") || file.ends_with(".claim.json")), "{left:?}");
         let beside = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let beside: Vec<_> = beside.filter(|name| name != "backups" && name != "shop.sqlite").collect();
         assert!(beside.is_empty(), "{beside:?}");

@@ -100,7 +100,7 @@ impl Page {
                 (Some(_), Some(_)) => block = None,
                 (Some("sh"), None) => page.commands.extend([line, "\n"]),
                 (Some("text"), None) => {
-                    page.named.extend(line.split_once('=').map(|(name, _)| name.to_owned()))
+                    page.named.extend(line.split_once('=').map(|(name, _)| name.to_owned()));
                 }
                 (Some(other), None) => panic!("a block of {other:?} is run by nobody"),
                 (None, None) => {}
