@@ -73,7 +73,7 @@ impl Interrupted {
     pub async fn wait(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|has_come| *has_come).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
