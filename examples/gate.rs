@@ -14,12 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use backup_core::testkit::postgres::PrivatePostgres;
 use examples::testing;
 
 #[path = "gate/setup.rs"]
 mod setup;
 
-use setup::Project;
+use setup::{DATABASE, Project};
 
 #[test]
 fn a_deploy_is_done_when_the_cli_says_so_and_nothing_is_pending() {
@@ -172,6 +173,40 @@ fn a_rollback_goes_into_its_own_database_or_none() {
     assert!(said.contains("does not exist") && !project.path("prisma/dev.db").exists(), "{said}");
     let (code, said) = roll_back(&project, &["--into-another-database"]);
     assert_eq!((code, project.content().as_str()), (Some(0), "_prisma_migrations,users 2"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn a_database_of_a_server_is_rolled_back_and_its_neighbour_is_not() {
+    let server = PrivatePostgres::start().await;
+    let project = Project::new();
+    let schema = "datasource db {\n provider = \"postgresql\"\n url = env(\"DATABASE_URL\")\n}\n";
+    project.write("prisma/schema.prisma", schema);
+    for name in ["shop", "neighbour"] {
+        server.create_database(name).await;
+        server.psql(name, &DATABASE.replace("DATETIME", "timestamptz").replace(" UNSIGNED", "")).await;
+    }
+    let run = |name: &str, example: &str, args: &[&str]| {
+        let output =
+            project.command(example, "", args).env("DATABASE_URL", server.url(name)).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, said) = run("shop", "ci_gate", &["--must-exist"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, mistyped) = run("shpo", "ci_gate", &["--must-exist"]);
+    assert_eq!(code, Some(3), "{mistyped}");
+    let backup = said.trim().rsplit(' ').next().unwrap();
+    for name in ["shop", "neighbour"] {
+        server.psql(name, "DELETE FROM users").await;
+    }
+    let roll_back = ["--roll-back", backup, "--confirm"];
+    for (name, expected) in [("neighbour", 3), ("shpo", 3), ("shop", 0)] {
+        let (code, said) = run(name, "prisma_deploy", &roll_back);
+        assert_eq!(code, Some(expected), "{name}: {said}");
+    }
+    let users = "SELECT count(*) FROM users";
+    assert_eq!(server.psql("shop", users).await.trim(), "2");
+    assert_eq!(server.psql("neighbour", users).await.trim(), "0");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub struct ProjectArgs {
     /// Run the project's config file, where it can not be read.
     #[arg(long)]
     pub run_config: bool,
-    /// The database, where the project does not say it; refused where the project says another.
+    /// The database; refused unless it is surely the one that the project's own URL leads to.
     #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
     pub database: Option<String>,
     /// Guard the database of --database although the project's own URL leads elsewhere, or is not to be found: whatever
