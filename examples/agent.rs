@@ -24,6 +24,7 @@ use backup_core::{
 use clap::Parser;
 use examples::{
     database,
+    folder::folder,
     output::{self, Style, print},
     progress::Bar,
     shop,
@@ -42,7 +43,7 @@ struct Cli {
     #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
     database: Option<String>,
     /// The folder with its backups.
-    #[arg(long)]
+    #[arg(long, value_parser = folder())]
     store: Option<PathBuf>,
     /// The environment that requests name; in one called production, a restore needs its name typed.
     #[arg(long, default_value = "production")]

@@ -27,6 +27,7 @@ use clap::{Args, Parser, Subcommand};
 use examples::{
     database,
     doctor::Examined,
+    folder::folder,
     orphans::without_manifest,
     output::{self, Style, count},
     progress::Bar,
@@ -97,7 +98,7 @@ enum Command {
         #[command(flatten)]
         at: Where,
         /// The folder that gets them.
-        #[arg(long)]
+        #[arg(long, value_parser = folder())]
         to: PathBuf,
     },
     /// Try whether an identity opens the newest backup of each database.
@@ -153,7 +154,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Where {
     /// The folder that holds the backups.
-    #[arg(long)]
+    #[arg(long, env = "BACKUP_STORE", value_parser = folder())]
     store: PathBuf,
 }
 
@@ -169,7 +170,7 @@ struct Create {
     #[command(flatten)]
     at: Where,
     /// The series that retention works on.
-    #[arg(long, default_value = "default")]
+    #[arg(long, env = "BACKUP_ENVIRONMENT", default_value = "default")]
     environment: String,
     /// daily, weekly, monthly, manual, pre-migration, pre-rollback or pre-operation.
     #[arg(long, default_value = "manual")]

@@ -23,6 +23,7 @@ use backup_core::{
 use clap::Parser;
 use examples::{
     database,
+    folder::folder,
     output::{self, Style, count, print},
     shop,
     signal::interruptible,
@@ -38,7 +39,7 @@ struct Cli {
     #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
     database: Option<String>,
     /// The folder with the backups.
-    #[arg(long)]
+    #[arg(long, value_parser = folder())]
     store: Option<PathBuf>,
     /// The backup; the newest one of the database unless said.
     #[arg(long, requires = "database")]

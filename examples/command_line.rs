@@ -213,6 +213,59 @@ fn every_error_has_a_code_a_suggestion_and_an_exit_code() {
 }
 
 #[test]
+fn a_url_is_never_taken_for_a_folder() {
+    let shop = Shop::new();
+    let id = shop.created();
+    for args in [
+        "create --database sqlite:shop.sqlite --store s3://geheim@bucket".to_owned(),
+        "list --store s3://geheim@bucket".to_owned(),
+        "copy --store backups --to sftp://geheim@host/backups".to_owned(),
+    ] {
+        let (code, refused) = shop.json(&args);
+        assert_eq!((code, &refused["code"]), (3, &"invalid_input".into()), "{args}: {refused}");
+        assert!(refused.to_string().contains("is no folder"), "{refused}");
+    }
+    let args = ["--any-tool", "--database", "sqlite:shop.sqlite", "--store", "s3://bucket/path"];
+    let gate = example("ci_gate").args(args).current_dir(shop.folder.path()).output().unwrap();
+    assert_eq!(gate.status.code(), Some(3), "{gate:?}");
+    assert!(!shop.path("s3:").exists() && !shop.path("sftp:").exists());
+    let url = format!("file://{}", shop.path("backups").display());
+    assert_eq!(shop.json(&format!("verify {id} --store {url}")).0, 0);
+}
+
+#[test]
+fn a_url_without_a_database_names_none() {
+    let shop = Shop::new();
+    let id = shop.created();
+    for url in ["postgresql://me@127.0.0.1:1/", "postgres://me@127.0.0.1:1?sslmode=disable"] {
+        for args in [
+            format!("restore {id} --store backups --target {url} --dry-run"),
+            format!("create --store backups --database {url}"),
+        ] {
+            let (code, refused) = shop.json(&args);
+            assert_eq!((code, &refused["code"]), (3, &"invalid_input".into()), "{args}: {refused}");
+            assert!(refused["error"].as_str().unwrap().contains("names no database"), "{refused}");
+        }
+    }
+    let named = "create --store backups --database postgresql://me@127.0.0.1:1/?dbname=shop";
+    assert_ne!(shop.json(named).1["code"], "invalid_input");
+}
+
+#[test]
+fn store_and_environment_come_from_the_environment_too() {
+    let shop = Shop::new();
+    let output = example("backup")
+        .args(["create", "--database", "sqlite:shop.sqlite"])
+        .env("BACKUP_STORE", "elsewhere")
+        .env("BACKUP_ENVIRONMENT", "staging")
+        .current_dir(shop.folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(shop.path("elsewhere/staging").is_dir());
+}
+
+#[test]
 fn damage_is_found_and_ends_with_two() {
     let shop = Shop::new();
     let id = shop.created();

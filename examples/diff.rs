@@ -18,6 +18,7 @@ use backup_core::{
 use clap::Parser;
 use examples::{
     database,
+    folder::folder,
     output::{self, Style, print},
     shop,
 };
@@ -32,7 +33,7 @@ const EXIT_CODES: &str =
 #[command(name = "diff", after_help = EXIT_CODES)]
 struct Cli {
     /// The folder with the backups.
-    #[arg(long, requires = "from")]
+    #[arg(long, requires = "from", value_parser = folder())]
     store: Option<PathBuf>,
     /// The backup that counts as before.
     #[arg(long, requires = "store")]

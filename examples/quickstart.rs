@@ -17,6 +17,7 @@ use backup_core::{
 use clap::Parser;
 use examples::{
     database,
+    folder::folder,
     output::{self, Style, count, print},
     progress::Bar,
     shop,
@@ -33,7 +34,7 @@ struct Cli {
     #[arg(long, num_args = 0..=1, default_missing_value = "", requires = "store")]
     database: Option<String>,
     /// The folder for the backups.
-    #[arg(long)]
+    #[arg(long, value_parser = folder())]
     store: Option<PathBuf>,
 }
 

@@ -23,6 +23,7 @@ use backup_core::{
 use clap::Parser;
 use examples::{
     database,
+    folder::folder,
     output::{self, Style, print},
     shop,
 };
@@ -37,7 +38,7 @@ struct Cli {
     #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
     database: Option<String>,
     /// The folder with the backups.
-    #[arg(long)]
+    #[arg(long, value_parser = folder())]
     store: Option<PathBuf>,
     /// How deep: restored (counts) or equal (every row).
     #[arg(long, default_value = "equal")]

@@ -91,6 +91,13 @@ impl NoIdentity {
             .with_source(Self)
     }
 
+    #[cfg(feature = "age")]
+    pub(crate) fn wrong_passphrase(message: &'static str) -> Error {
+        Error::new(ErrorKind::PermissionDenied, message)
+            .with_suggestion("give the right passphrase, without blanks or a line break around it")
+            .with_source(Self)
+    }
+
     /// Whether an error says that the key is not here.
     #[must_use]
     pub fn is_cause_of(err: &Error) -> bool {

@@ -254,7 +254,12 @@ impl Error {
     #[must_use]
     pub fn suggestions(&self) -> Vec<&str> {
         if self.0.suggestions.is_empty() {
-            return self.0.kind.suggestion().into_iter().collect();
+            // What is missing is a path then, and no backup.
+            let of_path = self.0.source.as_ref().is_some_and(|source| source.is::<io::Error>());
+            return match self.0.kind {
+                ErrorKind::NotFound if of_path => vec!["check that the path exists and is spelled right"],
+                kind => kind.suggestion().into_iter().collect(),
+            };
         }
         self.0.suggestions.iter().map(String::as_str).collect()
     }
@@ -364,6 +369,12 @@ mod tests {
     fn display_is_one_line_whatever_the_context_holds() {
         let err = Error::new(ErrorKind::ToolFailed, "failed\nbadly").with_context("stderr", "a\r\n\n  b\n");
         assert_eq!(err.to_string(), "failed | badly, stderr: a | b");
+    }
+
+    #[test]
+    fn a_missing_path_is_not_advised_to_list_backups() {
+        let err = Error::from(io::Error::from(io::ErrorKind::NotFound));
+        assert_eq!(err.suggestions(), ["check that the path exists and is spelled right"]);
     }
 
     #[test]

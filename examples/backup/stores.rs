@@ -54,9 +54,9 @@ struct Imported {
 pub(crate) async fn import(at: Where, from: PathBuf, style: Style) -> Result<u8> {
     let pipeline = open(at).await?;
     if !tokio::fs::try_exists(&from).await? {
-        return Err(
-            Error::new(ErrorKind::NotFound, "there is no such file").with_context("path", from.display())
-        );
+        return Err(Error::new(ErrorKind::NotFound, "there is no such file")
+            .with_context("path", from.display())
+            .with_suggestion("name the file that `export-catalog` wrote"));
     }
     let file = JsonCatalog::open(from).await?;
     let entries: Vec<Entry> = file.list(&Filter::all()).try_collect().await?;

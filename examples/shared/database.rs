@@ -11,7 +11,7 @@ use backup_core::{
     process::{Host, Ssh},
 };
 use handler_mysqldump::{MysqlDump, MysqlRestore};
-use handler_pgdump::{Format, PgDump, PgRestore};
+use handler_pgdump::{Format, PgConfig, PgDump, PgRestore};
 use handler_prisma::sqlite::{SqliteDump, SqliteRestore};
 
 /// What a URL names.
@@ -124,8 +124,23 @@ pub(crate) fn pg_format(name: Option<&str>) -> Result<Format> {
     }
 }
 
+/// Refuses a URL without a database: the client programs take the user's name for it, and Prisma does not.
+fn names_database(url: &str) -> Result<()> {
+    const NOBODY: &str = "nobody-of-that-name";
+    let separator = if url.contains('?') { '&' } else { '?' };
+    match PgConfig::from_url(&format!("{}{separator}user={NOBODY}", url.trim())) {
+        Ok(config) if config.database() == NOBODY => {
+            Err(Error::new(ErrorKind::InvalidInput, "the URL names no database")
+                .with_suggestion("end the URL in `/name`"))
+        }
+        // Whatever else is wrong is said where the URL itself is read.
+        _ => Ok(()),
+    }
+}
+
 fn parse(url: &str) -> Result<Database<'_>> {
     if url.starts_with("postgresql://") || url.starts_with("postgres://") {
+        names_database(url)?;
         return Ok(Database::PostgreSql(url));
     }
     if url.starts_with("mysql://") || url.starts_with("mariadb://") {

@@ -13,7 +13,7 @@ use handler_prisma::{
 use serde_json::{Value, json};
 use storage_local::LocalStore;
 
-use crate::output;
+use crate::{folder::folder, output};
 
 /// A project of Prisma, and where its backups go.
 // The comments on the options are what `--help` prints.
@@ -48,7 +48,7 @@ pub struct ProjectArgs {
 #[derive(Debug, Clone, Args)]
 pub struct BackupArgs {
     /// The folder with the backups.
-    #[arg(long, env = "BACKUP_STORE")]
+    #[arg(long, env = "BACKUP_STORE", value_parser = folder())]
     pub store: PathBuf,
     /// The series of backups.
     #[arg(long, env = "BACKUP_ENVIRONMENT", default_value = "production")]

@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod doctor;
+pub mod folder;
 pub mod gate;
 pub mod http_server;
 pub mod orphans;

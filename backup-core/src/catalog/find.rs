@@ -44,10 +44,18 @@ pub(crate) async fn find_selected(
     let mut damaged = None;
     let mut unreached = None;
     let mut near: Option<(usize, BackupRef)> = None;
+    // Of the same name but for the label, or of that label.
+    let mut labelled: Option<Entry> = None;
     let mut entries = catalog.list(filter);
     while let Some(entry) = entries.next().await {
         match entry {
             Ok(entry) if entry.manifest.id == id => found.push(entry),
+            Ok(entry) if is_labelled(&entry, &id) => {
+                labelled = match labelled {
+                    Some(newer) if newer.manifest.created_at >= entry.manifest.created_at => Some(newer),
+                    _ => Some(entry),
+                };
+            }
             Ok(entry) => {
                 let distance = distance(id.as_str(), entry.manifest.id.as_str());
                 if distance <= NEAR && near.as_ref().is_none_or(|(least, _)| distance < *least) {
@@ -71,8 +79,9 @@ pub(crate) async fn find_selected(
                 return Err(err.with_context("id", id));
             }
             let err = Error::new(ErrorKind::NotFound, "no such backup").with_context("id", id);
-            Err(match near {
-                Some((_, near)) => err.with_suggestion(format!("did you mean {near}?")),
+            let labelled = labelled.map(|entry| entry.manifest.backup_ref());
+            Err(match labelled.or(near.map(|(_, near)| near)) {
+                Some(near) => err.with_suggestion(format!("did you mean {near}?")),
                 None => err,
             })
         }
@@ -92,6 +101,12 @@ pub(crate) async fn find_selected(
             })
         }
     }
+}
+
+/// Whether the text is an id but for its label, or the label alone.
+fn is_labelled(entry: &Entry, text: &BackupId) -> bool {
+    let tail = entry.manifest.id.as_str().strip_prefix(text.as_str());
+    tail.is_some_and(|tail| tail.starts_with('-')) || entry.manifest.label.as_deref() == Some(text.as_str())
 }
 
 /// Whether the error is about a backup of this id, as far as its context tells.

@@ -193,6 +193,45 @@ async fn find_takes_full_names_and_unambiguous_ids() {
     }
 }
 
+#[tokio::test]
+async fn a_label_and_an_id_without_its_label_lead_to_the_backup_that_has_it() {
+    let catalog = StoreCatalog::new(MemoryStore::new());
+    let labelled = |database: &str, seconds| {
+        let mut manifest = sample_manifest("production", database, time(seconds));
+        manifest.label = Some("nightly".to_owned());
+        let id = BackupId::generate(manifest.created_at, Some("nightly"), 1).unwrap();
+        let backup = BackupRef::new("production", database, id);
+        let mut moved = Manifest::new(
+            backup.clone(),
+            manifest.created_at,
+            manifest.source,
+            crate::manifest::Artifact {
+                key: crate::manifest::Layout::of(&backup).artifact(&["sql"]).unwrap(),
+                ..manifest.artifact
+            },
+            manifest.plain,
+        );
+        moved.label = manifest.label;
+        moved
+    };
+    let (old, new) = (labelled("shop", -86_400), labelled("shop", 0));
+    // Only a letter away, and of another series.
+    let near = sample_manifest("production", "crm", time(1));
+    for manifest in [&old, &new, &near] {
+        catalog.insert(manifest).await.unwrap();
+    }
+    for (text, meant) in [
+        ("backup-20261120-020000", &new),
+        ("nightly", &new),
+        ("backup-20261119-020000", &old),
+        ("backup-20261119-020000-nightly-9", &old),
+    ] {
+        let err = find(&catalog, text).await.unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::NotFound, "{text}");
+        assert_eq!(err.suggestions(), [format!("did you mean {}?", meant.backup_ref())], "{text}");
+    }
+}
+
 /// Lists one good entry and one error.
 fn catalog_with(error: fn() -> Error) -> MockCatalog {
     let mut catalog = MockCatalog::new();

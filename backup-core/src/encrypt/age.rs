@@ -108,7 +108,8 @@ impl Age {
     /// [`InvalidInput`](ErrorKind::InvalidInput) for an empty one.
     pub fn for_passphrase(passphrase: &Secret) -> Result<Self> {
         if passphrase.expose().is_empty() {
-            return Err(Error::new(ErrorKind::InvalidInput, "the passphrase is empty"));
+            return Err(Error::new(ErrorKind::InvalidInput, "the passphrase is empty")
+                .with_suggestion("give a passphrase, or encrypt for public keys"));
         }
         let recipient = Recipient::passphrase(passphrase);
         Ok(Self { recipients: Arc::new([recipient]), identities: vec![Identity::passphrase(passphrase)] })

@@ -42,7 +42,9 @@ impl ObjectLock {
     pub fn unsupported(location: &str) -> Error {
         Error::new(ErrorKind::Unsupported, "this store cannot lock objects")
             .with_context("store", location)
-            .with_suggestion("use a bucket with Object Lock, or ask for no lock")
+            .with_suggestion(
+                "use a bucket with Object Lock, opened by `S3Options::with_object_lock`, or ask for no lock",
+            )
     }
 }
 

@@ -91,8 +91,11 @@ impl Keeper<'_> {
 
 fn not_opened(err: DecryptError) -> Error {
     match err {
-        // Of a passphrase that is wrong, the second.
-        DecryptError::NoMatchingKeys | DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed => {
+        // Keys that do not fit are no matching ones.
+        DecryptError::DecryptionFailed => {
+            NoIdentity::wrong_passphrase("the passphrase is not the one that it was encrypted with")
+        }
+        DecryptError::NoMatchingKeys | DecryptError::KeyDecryptionFailed => {
             NoIdentity::error("no identity here opens what is encrypted")
         }
         DecryptError::ExcessiveWork { .. } => {

@@ -83,7 +83,7 @@ fn in_block(begin: &str, block: &str, passphrase: Option<&Secret>) -> Result<Vec
     let passphrase = passphrase.ok_or_else(is_protected)?;
     let wrong = |err: DecryptError| match err {
         DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed | DecryptError::NoMatchingKeys => {
-            NoIdentity::error("the passphrase is not that of the identities")
+            NoIdentity::wrong_passphrase("the passphrase is not that of the identities")
         }
         err => {
             Error::new(ErrorKind::InvalidInput, "the protected identities cannot be opened").with_source(err)
@@ -106,7 +106,7 @@ fn ssh(block: &str, passphrase: Option<&Secret>) -> Result<Identity> {
         (Ssh::Encrypted(_), None) => return Err(is_protected()),
         (Ssh::Encrypted(key), Some(passphrase)) => Ssh::from(
             key.decrypt(passphrase.expose().to_owned().into())
-                .map_err(|_| NoIdentity::error("the passphrase is not that of the SSH key"))?,
+                .map_err(|_| NoIdentity::wrong_passphrase("the passphrase is not that of the SSH key"))?,
         ),
         (Ssh::Unsupported(_), _) => {
             return Err(Error::new(ErrorKind::Unsupported, "this kind of SSH key cannot open anything")

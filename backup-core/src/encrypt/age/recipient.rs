@@ -25,6 +25,12 @@ enum Key {
 impl Recipient {
     pub(super) fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
+        if text.get(..15).is_some_and(|start| start.eq_ignore_ascii_case("AGE-SECRET-KEY-")) {
+            return Err(Error::new(ErrorKind::InvalidInput, "a private key was given to encrypt for")
+                .with_suggestion(
+                    "name its public key, which `age-keygen -y` shows; take the private key out of command lines and settings",
+                ));
+        }
         if text.starts_with("age1") {
             let key: x25519::Recipient = text.parse().map_err(|_| invalid())?;
             return Ok(Self { name: key.to_string(), public: key.to_string(), key: Key::X25519(key) });

@@ -103,6 +103,23 @@ fn a_file_of_identities_has_comments_and_several_keys_and_no_error_repeats_it() 
 }
 
 #[test]
+fn a_private_key_in_place_of_a_public_one_is_called_by_its_name_and_not_repeated() {
+    let (_, identity) = generated();
+    let key = identity.expose().lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).unwrap();
+    for key in [key.to_owned(), key.to_lowercase(), format!(" {key}\n")] {
+        let err = Age::for_recipients([&key]).unwrap_err();
+        assert_eq!(
+            (err.kind(), err.message()),
+            (ErrorKind::InvalidInput, "a private key was given to encrypt for")
+        );
+        assert!(
+            !format!("{err:?} {:?}", err.suggestions()).contains(key.trim().get(15..).unwrap()),
+            "{err:?}"
+        );
+    }
+}
+
+#[test]
 fn a_passphrase_seals_and_opens_alone() {
     let age = Age::for_passphrase(&"correct horse".into()).unwrap();
     assert_eq!(age.recipients(), ["scrypt"]);
@@ -110,8 +127,15 @@ fn a_passphrase_seals_and_opens_alone() {
     let sealed = seal(&age, b"rows", whole).unwrap();
     assert_eq!(open(&age, &sealed, || 1).unwrap(), b"rows");
     let other = Age::for_passphrase(&"another horse".into()).unwrap();
-    assert!(NoIdentity::is_cause_of(&open(&other, &sealed, whole).unwrap_err()));
-    assert_eq!(Age::for_passphrase(&"".into()).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let wrong = open(&other, &sealed, whole).unwrap_err();
+    assert!(NoIdentity::is_cause_of(&wrong));
+    assert!(
+        wrong.message().contains("passphrase") && wrong.suggestions()[0].contains("passphrase"),
+        "{wrong:?}"
+    );
+    let empty = Age::for_passphrase(&"".into()).unwrap_err();
+    assert_eq!(empty.kind(), ErrorKind::InvalidInput);
+    assert_eq!(empty.suggestions(), ["give a passphrase, or encrypt for public keys"]);
     assert!(!format!("{age:?}").contains("horse"));
 }
 
