@@ -70,7 +70,7 @@ async fn any_tool(cli: &Cli) -> Result<Decision> {
     let dumper = database::dumper(url, None, Host::local())?;
     let rehearsal = Rehearsal::new(database::restorer(url, Host::local())?);
     let pipeline = cli.project.backups.pipeline(|store| Pipeline::new(dumper, store)).await?;
-    let mut request = GateRequest::new();
+    let mut request = GateRequest::new().with_missing_database(cli.project.backups.missing());
     if let Some(reason) = &cli.reason {
         request = request.with_reason(reason);
     }

@@ -1,36 +1,40 @@
 //! Run `npx prisma migrate deploy`, but only behind a verified backup.
 //!
 //! The deploy counts as done when the CLI says so in its own words, and no migration is pending afterwards: an exit code of
-//! 0 alone is not enough. When it fails, the way back is named; `--roll-back-on-failure` takes it at once.
+//! 0 alone is not enough. When it fails, the way back is named; `--roll-back-on-failure` takes it at once where a part was
+//! deployed, and never where nothing or everything was. A signal stops the CLI and names the way back, and takes none.
 //!
 //! Exit codes: 0 deployed, 1 nothing to do, 2 failed, 3 refused (nothing was deployed).
 
 // The comments on the options are what `--help` prints.
 #![allow(clippy::doc_markdown)]
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode};
 
 use backup_core::{
     Error, ErrorKind, Result,
-    pipeline::{Confirmation, gate::GuardError},
-    process::Tool,
+    pipeline::{
+        Confirmation,
+        gate::{FailedMigration, GuardError, behind},
+    },
 };
 use clap::Parser;
 use examples::{
     gate::{self, ProjectArgs},
     output::{self, Style, print},
+    signal::Interrupted,
 };
-use handler_prisma::{History, NextDeploy, PrismaGuard, PrismaRestorer};
+use handler_prisma::{GivenUrl, PrismaProject, PrismaRestorer};
 
-/// What the CLI says of a deploy that is done.
-const DONE: [&str; 3] = [
-    "The following migration(s) have been applied:",
-    "All migrations have been successfully applied.",
-    "No pending migrations to apply.",
-];
+use self::{
+    deploy::{Deploy, Deployed, Failed},
+    way_back::{RollBackInto, WayBack},
+};
 
-/// The most that the CLI may print, in bytes.
-const PRINTED: usize = 16 * 1024 * 1024;
+#[path = "prisma_deploy/deploy.rs"]
+mod deploy;
+#[path = "prisma_deploy/way_back.rs"]
+mod way_back;
 
 /// Deploy the pending migrations of a project behind a verified backup.
 #[derive(Debug, Parser)]
@@ -41,7 +45,7 @@ struct Cli {
     /// The program that runs `prisma migrate deploy`.
     #[arg(long, default_value = "npx")]
     npx: PathBuf,
-    /// When the deploy fails, replace the database by the backup at once.
+    /// When the deploy fails and has changed the history of migrations, replace the database by the backup at once.
     #[arg(long)]
     roll_back_on_failure: bool,
     /// Deploy nothing, and replace the database by this backup.
@@ -50,6 +54,9 @@ struct Cli {
     /// Confirm --roll-back.
     #[arg(long, requires = "roll_back")]
     confirm: bool,
+    /// With --roll-back: the database may be another than the one that was backed up, or not exist.
+    #[arg(long, requires = "roll_back")]
+    into_another_database: bool,
     /// Give the deploy up after so many minutes.
     #[arg(long, value_name = "MINUTES", default_value_t = 60)]
     limit: u64,
@@ -69,74 +76,120 @@ async fn main() -> ExitCode {
 }
 
 async fn run(mut cli: Cli) -> Result<u8> {
+    ensure_no_other_project(&cli.arguments)?;
+    let way_back = WayBack::new(&cli.project)?;
     // The CLI looks for everything in the folder in which it is run.
     cli.project.backups.store = std::path::absolute(&cli.project.backups.store)?;
     std::env::set_current_dir(&cli.project.project)?;
     cli.project.project = PathBuf::from(".");
     if let Some(backup) = &cli.roll_back {
         let confirmation = if cli.confirm { Confirmation::Confirmed } else { Confirmation::Missing };
-        let report = cli.project.roll_back(backup, confirmation).await?;
+        let into = if cli.into_another_database { RollBackInto::Any } else { RollBackInto::ItsOwn };
+        let report = way_back::roll_back(&cli.project, backup, into, confirmation).await?;
         print(&format!("rolled back to {}: {}", report.backup, output::count(report.tables, "table")))?;
+        if let Some(safety) = &report.safety_backup {
+            print(&format!("what the database held is kept: {safety}; back to it: {}", way_back.to(safety)))?;
+        }
         return Ok(output::DONE);
     }
     let guard = cli.project.guard().await?;
-    match guard.run(|| deploy(&cli, &guard)).await {
+    ensure_guarded_is_migrated(guard.project())?;
+    let interrupted = Interrupted::listen();
+    let cancelled = || Error::new(ErrorKind::Cancelled, "interrupted; nothing was deployed");
+    let checked = tokio::select! {
+        biased;
+        checked = guard.check() => checked?,
+        () = interrupted.wait() => {
+            guard.pipeline().settle().await;
+            return Err(cancelled());
+        }
+    };
+    gate::tell(&checked, false)?;
+    if !checked.gate.decision.lets_through() {
+        return Ok(output::WARNINGS);
+    }
+    if let Some(backup) = &checked.gate.backup {
+        // Before the deploy: whatever becomes of this process, it can be read.
+        print(&format!("to go back to it: {}", way_back.to(backup)))?;
+    }
+    if interrupted.has_come() {
+        return Err(cancelled());
+    }
+    let deploy = Deploy { cli: &cli, guard: &guard, interrupted: &interrupted, way_back: &way_back };
+    match behind(guard.pipeline(), checked.gate.clone(), || deploy.run(&checked.gate)).await {
         Ok(done) => {
-            gate::tell(&done.report, false)?;
-            let Some(said) = done.value else { return Ok(output::WARNINGS) };
-            print(&said)?;
+            print(&done.value)?;
             Ok(output::DONE)
         }
         Err(GuardError::Gate(err)) => Err(err),
-        Err(GuardError::Migration(failed)) => {
-            let failed = *failed;
-            let Some(rollback) = failed.rollback else { return Err(failed.error) };
-            let backup = rollback.backup().clone();
-            let err = if cli.roll_back_on_failure {
-                let restorer = PrismaRestorer::new(guard.project())?;
-                match rollback.carry_out(&restorer, Confirmation::Confirmed).await {
-                    Ok(_) => failed.error.with_context("rolled_back_to", backup),
-                    Err(second) => failed
-                        .error
-                        .with_context("backup", &backup)
-                        .with_context("rollback_failed", second)
-                        .with_suggestion(format!(
-                            "mend that, then: prisma_deploy --roll-back {backup} --confirm"
-                        )),
-                }
-            } else {
-                failed.error.with_context("backup", &backup).with_suggestion(format!(
-                    "to go back to before the deploy: prisma_deploy --roll-back {backup} --confirm"
-                ))
-            };
-            Err(err)
-        }
+        Err(GuardError::Migration(failed)) => Err(after_failure(&deploy, *failed).await),
         Err(err) => Err(Error::new(ErrorKind::Unexpected, err.to_string())),
     }
 }
 
-/// Runs the CLI; what it printed, where that says that the deploy is done.
-async fn deploy(cli: &Cli, guard: &PrismaGuard) -> Result<String> {
-    let mut tool = Tool::new("prisma", &cli.npx)
-        .args(["prisma", "migrate", "deploy"])
-        .args(&cli.arguments)
-        .total_timeout(Duration::from_secs(cli.limit.saturating_mul(60)));
-    // What it prints is shown.
-    if let Some(url) = &cli.project.database {
-        tool = tool.redact(url.as_str().into());
+/// Rolls back where that was asked for and undoes something, and says what was done and what can be.
+async fn after_failure(deploy: &Deploy<'_>, failed: FailedMigration<Failed>) -> Error {
+    let Failed { error, deployed } = failed.error;
+    let mut error = error.with_context("deployed", &deployed);
+    let Some(rollback) = failed.rollback else { return error };
+    let (backup, way_back) = (rollback.backup().clone(), deploy.way_back.to(rollback.backup()));
+    if let Some(age) = gate::age_of_reused(&failed.gate) {
+        error = error.with_context("backup_made", age);
     }
-    let output = tool.output(PRINTED).await.map_err(|err| err.with_operation("deploy"))?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let failed = |message: &str| Error::new(ErrorKind::ToolFailed, message).with_operation("deploy");
-    if !DONE.iter().any(|text| said.contains(text)) {
-        return Err(failed("prisma migrate deploy ended without saying what it did")
-            .with_context("stdout", said.trim())
-            .with_context("stderr", output.stderr));
+    if !deploy.cli.roll_back_on_failure || deployed != Deployed::InPart {
+        error = error.with_context("backup", &backup);
+        if deploy.cli.roll_back_on_failure {
+            error = error.with_context("rolled_back", "no");
+        }
+        return error.with_suggestion(format!("to go back to before the deploy: {way_back}"));
     }
-    let next = History::read(guard.project()).await?.map(|history| history.next_deploy());
-    if next != Some(NextDeploy::Nothing) {
-        return Err(failed("prisma migrate deploy says that it is done, and migrations are still pending")
-            .with_suggestion("look whether it was run on another database than the one that was backed up"));
+    let carried_out = match PrismaRestorer::new(deploy.guard.project()) {
+        Ok(restorer) => rollback.carry_out(&restorer, Confirmation::Confirmed).await,
+        Err(err) => Err(err),
+    };
+    match carried_out {
+        Ok(report) => {
+            error = error.with_context("rolled_back_to", &backup);
+            let Some(safety) = report.safety_backup else { return error };
+            error.with_context("safety_backup", &safety).with_suggestion(format!(
+                "what the failed deploy left, and what was written since the backup, is in {safety}; back to it: {}",
+                deploy.way_back.to(&safety)
+            ))
+        }
+        Err(second) => error
+            .with_context("backup", &backup)
+            .with_context("rollback_failed", second)
+            .with_suggestion(format!("mend that, then: {way_back}")),
     }
-    Ok(said.trim().to_owned())
+}
+
+/// Refuses arguments by which the CLI would find another project, and another database, than the guard.
+fn ensure_no_other_project(arguments: &[String]) -> Result<()> {
+    let leads_elsewhere = |argument: &&String| {
+        ["--schema", "--config"].iter().any(|option| {
+            argument.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })
+    };
+    match arguments.iter().find(leads_elsewhere) {
+        None => Ok(()),
+        Some(argument) => {
+            Err(Error::new(ErrorKind::InvalidInput, "this argument has to be known to the guard too")
+                .with_context("argument", argument)
+                .with_suggestion("write it before the --: it is handed on to the Prisma CLI"))
+        }
+    }
+}
+
+/// Refuses a database that the CLI cannot be led to, also where another one was asked for by word.
+fn ensure_guarded_is_migrated(project: &PrismaProject) -> Result<()> {
+    match project.given_url() {
+        GivenUrl::Other { variable: None, .. } => {
+            project.given_url().ensure_same(&gate::place(project)).map_err(|err| {
+                err.with_suggestion(
+                    "the Prisma CLI can be led elsewhere by a variable alone: write url = env(…)",
+                )
+            })
+        }
+        _ => Ok(()),
+    }
 }

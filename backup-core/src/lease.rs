@@ -36,7 +36,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
-use crate::{Result, Store};
+use crate::{Error, ErrorKind, Result, Store};
 
 mod chain;
 mod failure;
@@ -189,10 +189,10 @@ impl Lease {
     ///
     /// # Cancel safety
     ///
-    /// A dropped call may not have released it; it then ends after its ttl.
+    /// A dropped call goes on in the background, as that of a dropped lease.
     pub async fn release(mut self) {
-        self.armed = false;
         self.held.release().await;
+        self.armed = false;
     }
 }
 
@@ -223,7 +223,10 @@ impl Held {
             let elapsed = self.standing.lock().await.renewed.elapsed();
             tokio::time::sleep((self.ttl / 3).saturating_sub(elapsed)).await;
             let mut standing = self.standing.lock().await;
-            match self.renew(&mut standing).await {
+            // A call that hangs keeps nobody from trying again in time.
+            let renewed = tokio::time::timeout(self.ttl / 6, self.renew(&mut standing)).await;
+            match renewed.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "the store did not answer")))
+            {
                 Ok(()) => {}
                 Err(_) if standing.lost => {
                     tracing::warn!(generation = standing.generation, "the lease was lost");

@@ -15,6 +15,7 @@ mod layout;
 mod migrations;
 mod object;
 mod position;
+mod sealed;
 mod template;
 pub use copies::CopyRecord;
 pub use frames::{Frame, FrameIndex, RowData};
@@ -30,7 +31,7 @@ pub(crate) use template::Named;
 /// The version of the manifest's format that this code writes; it reads this and earlier ones.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The largest manifest that is read, in bytes: some 300,000 tables.
+/// The largest manifest that is read, in bytes: some 300,000 tables, of an encrypted backup 100,000.
 pub const MAX_MANIFEST_BYTES: usize = 64 * 1024 * 1024;
 
 /// A backup.
@@ -77,10 +78,12 @@ pub struct Manifest {
     pub artifact: Artifact,
     /// The dump before compression.
     pub plain: Plain,
-    /// The tables with their rows, where the format shows them.
+    /// The tables with their rows, where the format shows them; of an encrypted backup without checksums and definitions,
+    /// which its [sealed part](Encryption::sealed) holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<Inventory>,
-    /// Where in the artifact the parts of the dump are, where some of it can be read alone.
+    /// Where in the artifact the parts of the dump are, where some of it can be read alone; of an encrypted backup
+    /// in its [sealed part](Encryption::sealed).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frames: Option<FrameIndex>,
     /// Where in the source's log of changes the dump stands, if it says so; `source_position` in the JSON.

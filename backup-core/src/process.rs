@@ -19,6 +19,7 @@ mod private;
 mod reader;
 mod spawn;
 mod ssh;
+mod start;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -252,10 +253,42 @@ impl Tool {
     ///
     /// Cancel-safe: a dropped call kills the tool and its children.
     pub async fn output(self, limit: usize) -> Result<ToolOutput> {
+        self.output_until(limit, std::future::pending(), Duration::ZERO).await
+    }
+
+    /// [`output`](Self::output), until `stop` is over: the tool and what it started are then asked to end (SIGTERM), so
+    /// that they can let go of what they hold, and killed where they do not within `grace`.
+    ///
+    /// On another host it is ended as any tool there: see [`on`](Self::on).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`output`](Self::output); [`Cancelled`](ErrorKind::Cancelled) where it was stopped.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe: a dropped call kills the tool and its children.
+    pub async fn output_until(
+        self,
+        limit: usize,
+        stop: impl Future<Output = ()>,
+        grace: Duration,
+    ) -> Result<ToolOutput> {
         self.check()?;
         let mut running = Running::open(self, Use::Stream).await?;
+        let mut stop = std::pin::pin!(stop);
         let mut stdout = BytesMut::new();
-        while let Some(chunk) = running.next().await? {
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = running.next() => next?,
+                () = &mut stop => return Err(running.stop(grace).await),
+            };
+            let Some(chunk) = next else { break };
             if stdout.len() + chunk.len() > limit {
                 return Err(running
                     .fail(ErrorKind::ToolFailed, TOO_MUCH)

@@ -7,5 +7,6 @@ mod age {
     mod attacks;
     mod keys;
     mod pipeline;
+    mod secrecy;
     mod stock;
 }

@@ -1,17 +1,14 @@
 //! The gate before a migration, on a command line.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use backup_core::{
-    BackupRef, Error, Level, Pipeline, Rehearsal, Result, catalog,
-    pipeline::{
-        Confirmation, RestoreReport,
-        gate::{Decision, Rollback},
-    },
+    Clock, Error, Level, Pipeline, Rehearsal, Result, SystemClock,
+    pipeline::gate::{Decision, GateBackup, GateReport, MissingDatabase},
 };
 use clap::Args;
 use handler_prisma::{
-    ConfigCode, Discovery, PrismaDumper, PrismaGuard, PrismaProject, PrismaReport, PrismaRestorer,
+    ConfigCode, Connection, Discovery, PrismaDumper, PrismaGuard, PrismaProject, PrismaReport, PrismaRestorer,
 };
 use serde_json::{Value, json};
 use storage_local::LocalStore;
@@ -35,9 +32,13 @@ pub struct ProjectArgs {
     /// Run the project's config file, where it can not be read.
     #[arg(long)]
     pub run_config: bool,
-    /// The database, in place of what the project says.
+    /// The database, where the project does not say it; refused where the project says another.
     #[arg(long, env = "BACKUP_DATABASE_URL", hide_env_values = true)]
     pub database: Option<String>,
+    /// Guard the database of --database although the project's own URL leads elsewhere, or is not to be found: whatever
+    /// migrates has to use it too. prisma_deploy gives it to the Prisma CLI.
+    #[arg(long, requires = "database")]
+    pub another_database: bool,
     /// Where its backups go.
     #[command(flatten)]
     pub backups: BackupArgs,
@@ -55,9 +56,13 @@ pub struct BackupArgs {
     /// How deep the backup is verified before the migration may run.
     #[arg(long, default_value = "decoded")]
     pub level: Level,
-    /// Take a backup of the gate that is at most so old, of the same migrations, instead of a new one.
+    /// Take a backup of the gate that is at most so old, made for the same applied and pending scripts, instead of a new one: what was
+    /// written to the database since is not in it.
     #[arg(long, value_name = "MINUTES")]
     pub max_age: Option<u64>,
+    /// Refuse where the database does not exist: its name is mistaken. Without it a missing one is let through.
+    #[arg(long)]
+    pub must_exist: bool,
 }
 
 impl BackupArgs {
@@ -75,6 +80,12 @@ impl BackupArgs {
         Ok(begin(store).with_environment(&self.environment).with_level(self.level))
     }
 
+    /// What is to be said where the database does not exist.
+    #[must_use]
+    pub fn missing(&self) -> MissingDatabase {
+        if self.must_exist { MissingDatabase::Refuse } else { MissingDatabase::LetThrough }
+    }
+
     /// The stated age.
     #[must_use]
     pub fn max_age(&self) -> Option<Duration> {
@@ -83,11 +94,12 @@ impl BackupArgs {
 }
 
 impl ProjectArgs {
-    /// Finds the project.
+    /// Finds the project, whose own URL leads to the database that is guarded.
     ///
     /// # Errors
     ///
-    /// As [`Discovery::run`].
+    /// As [`Discovery::run`]; [`InvalidInput`](backup_core::ErrorKind::InvalidInput) where `--database` leads elsewhere
+    /// than the project's own URL, unless that was said by word.
     ///
     /// # Cancel safety
     ///
@@ -106,7 +118,14 @@ impl ProjectArgs {
         if self.run_config {
             search = search.with_config_code(ConfigCode::Run);
         }
-        search.run().await
+        let project = search.run().await?;
+        if !self.another_database {
+            project.given_url().ensure_same(&place(&project)).map_err(|err| {
+                err.with_suggestion("that is: leave --database out, and unset BACKUP_DATABASE_URL")
+                    .with_suggestion("or say --another-database, where it is this one that is migrated")
+            })?;
+        }
+        Ok(project)
     }
 
     /// The guard of the project's database.
@@ -123,27 +142,25 @@ impl ProjectArgs {
         let dumper = PrismaDumper::new(&project)?;
         let pipeline = self.backups.pipeline(|store| Pipeline::new(dumper, store)).await?;
         let pipeline = pipeline.with_rehearsal(Rehearsal::new(PrismaRestorer::new(&project)?));
-        let guard = PrismaGuard::new(project, pipeline);
+        let guard = PrismaGuard::new(project, pipeline).with_missing_database(self.backups.missing());
         Ok(self.backups.max_age().into_iter().fold(guard, PrismaGuard::with_max_age))
     }
+}
 
-    /// Rolls the project's database back to the backup with this name.
-    ///
-    /// # Errors
-    ///
-    /// As [`Rollback::carry_out`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`Rollback::carry_out`].
-    pub async fn roll_back(&self, backup: &str, confirmation: Confirmation) -> Result<RestoreReport> {
-        let project = self.discover().await?;
-        let dumper = PrismaDumper::new(&project)?;
-        let pipeline = self.backups.pipeline(|store| Pipeline::new(dumper, store)).await?;
-        let catalog = Arc::clone(pipeline.catalog());
-        let backup: BackupRef = catalog::find(&*catalog, backup).await?.manifest.backup_ref();
-        Rollback::new(&pipeline, backup).carry_out(&PrismaRestorer::new(&project)?, confirmation).await
+/// The project's database with its place, without secrets.
+#[must_use]
+pub fn place(project: &PrismaProject) -> String {
+    match project.connection() {
+        Connection::Sqlite(path) => path.display().to_string(),
+        server => format!("{}/{}", server.location(), server.database()),
     }
+}
+
+/// How old the backup is, where it was not made for this very migration.
+#[must_use]
+pub fn age_of_reused(gate: &GateReport) -> Option<String> {
+    let made = gate.created_at.filter(|_| gate.source == GateBackup::Reused)?;
+    Some(format!("{}: what was written since is not in it", output::ago(SystemClock.now() - made)))
 }
 
 /// What the gate says, in a sentence.
@@ -158,7 +175,8 @@ pub fn sentence(report: &PrismaReport) -> String {
             format!("go: there is no database {} yet, and nothing to back up", report.database)
         }
         (_, Some(backup)) => {
-            format!("go: {pending} pending ({}), behind {backup}", report.pending.join(", "))
+            let made = age_of_reused(&report.gate).map(|age| format!(", made {age}")).unwrap_or_default();
+            format!("go: {pending} pending ({}), behind {backup}{made}", report.pending.join(", "))
         }
         (_, None) => format!("go: {pending} pending"),
     }

@@ -37,6 +37,47 @@ pub async fn interruptible<T>(
     .with_operation(operation.name()))
 }
 
+/// Whether a signal came, for everybody who asks, however late.
+#[derive(Debug, Clone)]
+pub struct Interrupted(tokio::sync::watch::Receiver<bool>);
+
+impl Interrupted {
+    /// Listens from now on: no signal of those that [`terminated`] waits for ends the process by itself any more.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn listen() -> Self {
+        let (sender, receiver) = tokio::sync::watch::channel(false);
+        tokio::spawn(async move {
+            terminated().await;
+            sender.send_replace(true);
+            // Kept, as those who ask wait for ever where the sender is gone.
+            sender.closed().await;
+        });
+        Self(receiver)
+    }
+
+    /// Whether it came.
+    #[must_use]
+    pub fn has_come(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits for the signal.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub async fn wait(&self) {
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(|has_come| *has_come).await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
 /// Waits for Ctrl-C, SIGTERM, or SIGHUP: the end of the terminal.
 ///
 /// # Cancel safety

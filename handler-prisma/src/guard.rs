@@ -6,7 +6,7 @@ use backup_core::{
     BackupRef, Error, ErrorKind, Pipeline, Result,
     pipeline::{
         GateReport, GateRequest,
-        gate::{Decision, GuardError, Rollback, behind},
+        gate::{Decision, GuardError, MissingDatabase, Rollback, behind},
     },
 };
 use serde::Serialize;
@@ -23,7 +23,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// Lets `prisma migrate deploy` run only behind a verified backup.
 ///
 /// - No migration is pending: there is nothing to do, and nothing is backed up.
-/// - The database does not exist: there is nothing to back up, and a deploy may make it.
+/// - The database does not exist: there is nothing to back up, and a deploy may make it, unless that was
+///   [refused](Self::with_missing_database).
 /// - Something stops the deploy anyhow, such as a migration that has failed: refused, with the way out.
 /// - Else: Prisma's own lock is taken where the engine has one, so that no deploy runs meanwhile; the database is backed
 ///   up as `pre-migration` and verified as deep as the pipeline demands; the migrations are still those that were read;
@@ -53,6 +54,7 @@ pub struct PrismaGuard {
     pipeline: Pipeline,
     max_age: Option<Duration>,
     lock_wait: Duration,
+    missing: MissingDatabase,
 }
 
 /// What the guard found and did.
@@ -93,7 +95,7 @@ impl PrismaGuard {
     /// Guards the project's database by a pipeline that backs it up: one with a [`PrismaDumper`](crate::PrismaDumper).
     #[must_use]
     pub fn new(project: PrismaProject, pipeline: Pipeline) -> Self {
-        Self { project, pipeline, max_age: None, lock_wait: LOCK_WAIT }
+        Self { project, pipeline, max_age: None, lock_wait: LOCK_WAIT, missing: MissingDatabase::LetThrough }
     }
 
     /// Takes a backup that the guard made within this time, with the same migrations in it, instead of a new one: a job
@@ -109,6 +111,20 @@ impl PrismaGuard {
     pub fn with_lock_wait(mut self, limit: Duration) -> Self {
         self.lock_wait = limit;
         self
+    }
+
+    /// Says what is to be said where the database does not exist; "go" unless said otherwise, as a deploy makes it. For a
+    /// database that has been there for long a missing one means a mistaken name: [`MissingDatabase::Refuse`].
+    #[must_use]
+    pub fn with_missing_database(mut self, missing: MissingDatabase) -> Self {
+        self.missing = missing;
+        self
+    }
+
+    /// The pipeline.
+    #[must_use]
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
     }
 
     /// The project.
@@ -143,6 +159,8 @@ impl PrismaGuard {
         let started = tokio::time::Instant::now();
         let reader = Reader::new(&self.project)?;
         let Some(history) = History::read_by(&reader, &self.project).await? else {
+            let refused = |err: Error| err.with_context("database", self.project.connection().shown());
+            self.missing.check().map_err(refused)?;
             return Ok(self.report(None, GateReport::without_backup(Decision::NothingToBackUp)));
         };
         match self.next(&history)? {
@@ -176,7 +194,7 @@ impl PrismaGuard {
             Next::Applies => {}
         }
         let pending = history.pending();
-        let mut request = GateRequest::new().with_state(history.fingerprint());
+        let mut request = GateRequest::new().with_state(history.state());
         request.max_age = self.max_age;
         let request =
             request.with_reason(format!("before prisma migrate deploy applies {}", pending.join(", ")));

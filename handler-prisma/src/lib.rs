@@ -22,7 +22,7 @@ pub use backup_core::Secret;
 pub use dumper::PrismaDumper;
 pub use guard::{PrismaGuard, PrismaGuarded, PrismaReport};
 pub use migrations::{History, NextDeploy, Obstacle};
-pub use project::{ConfigCode, Discovery, Finding, PrismaProject, PrismaVersion};
+pub use project::{ConfigCode, Discovery, Finding, GivenUrl, PrismaProject, PrismaVersion};
 pub use restorer::PrismaRestorer;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Check, SqliteBackupLog, SqliteDump, SqliteLogDatabase, SqliteRestore, SqliteScratch};

@@ -210,6 +210,16 @@ impl History {
         });
         backup_core::Digest::sha256(rows.collect::<String>().as_bytes()).to_string()
     }
+
+    /// A digest of the rows, and of the scripts that are pending: after a script was mended, a deploy is a new one.
+    pub(crate) fn state(&self) -> String {
+        let mut text = self.fingerprint();
+        let pending = self.pending();
+        for local in self.local.iter().filter(|local| pending.contains(&local.name.as_str())) {
+            text.push_str(&format!("\0{}\0{}", local.name, local.checksum().unwrap_or_default()));
+        }
+        backup_core::Digest::sha256(text.as_bytes()).to_string()
+    }
 }
 
 fn in_manifest(row: &MigrationRow) -> Migration {

@@ -14,6 +14,7 @@ use crate::url::Connection;
 mod config;
 mod dotenv;
 pub(crate) mod files;
+mod given;
 mod package;
 mod probe;
 mod schema_files;
@@ -21,6 +22,7 @@ mod search;
 mod variables;
 mod version;
 
+pub use given::GivenUrl;
 pub use version::PrismaVersion;
 
 /// A project that uses Prisma, and its database.
@@ -47,6 +49,7 @@ pub struct PrismaProject {
     #[cfg_attr(not(feature = "postgresql"), allow(dead_code))]
     pub(crate) schemas: Vec<String>,
     pub(crate) connection: Connection,
+    pub(crate) given: GivenUrl,
     pub(crate) migrations: PathBuf,
     pub(crate) findings: Vec<Finding>,
     pub(crate) notes: Vec<String>,
@@ -122,6 +125,12 @@ impl PrismaProject {
     #[must_use]
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// What became of a URL that was [given](Discovery::with_url): the Prisma CLI does not know it.
+    #[must_use]
+    pub fn given_url(&self) -> &GivenUrl {
+        &self.given
     }
 
     /// The folder of the migrations, which need not exist.
@@ -207,7 +216,7 @@ impl Discovery {
         self
     }
 
-    /// Uses this URL, whatever schema and config say.
+    /// Uses this URL, whatever schema and config say; whether they say another is in [`PrismaProject::given_url`].
     #[must_use]
     pub fn with_url(mut self, url: impl Into<Secret>) -> Self {
         self.url = Some(url.into());

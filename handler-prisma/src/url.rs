@@ -111,6 +111,49 @@ impl Connection {
             Self::Sqlite(path) => path.display().to_string(),
         }
     }
+
+    /// The database with its place, without secrets.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::PostgreSql(url) if url.schema != "public" => {
+                format!("{}/{} (schema {})", self.location(), url.database, url.schema)
+            }
+            Self::PostgreSql(_) | Self::MySql(_) => format!("{}/{}", self.location(), self.database()),
+            Self::Sqlite(_) => self.location(),
+        }
+    }
+
+    /// Whether two lead to the same database, and the same table of migrations; two names of one server count as two.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::PostgreSql(one), Self::PostgreSql(two)) => {
+                (&one.database, &one.schema, one.port) == (&two.database, &two.schema, two.port)
+                    && canonical(&one.host) == canonical(&two.host)
+            }
+            (Self::MySql(one), Self::MySql(two)) => {
+                let place = |url: &MySqlUrl| match &url.socket {
+                    Some(path) => (path.display().to_string(), 0),
+                    None => (canonical(&url.host), url.port),
+                };
+                one.database == two.database && place(one) == place(two)
+            }
+            (Self::Sqlite(one), Self::Sqlite(two)) => {
+                let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+                real(one) == real(two)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The host, with one name for this machine.
+fn canonical(host: &str) -> String {
+    match host.to_ascii_lowercase().as_str() {
+        "127.0.0.1" | "::1" => "localhost".to_owned(),
+        // The path of a socket.
+        path if path.starts_with('/') => host.to_owned(),
+        other => other.to_owned(),
+    }
 }
 
 fn place(host: &str, port: u16) -> String {

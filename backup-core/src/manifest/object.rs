@@ -10,6 +10,12 @@ pub struct Encryption {
     pub scheme: String,
     /// Who can open it; never a secret.
     pub recipients: Vec<String>,
+    /// What the manifest tells of the plain bytes, as JSON that was encrypted like the artifact, in Base64: their digests, the
+    /// checksums and definitions of tables, the index of frames.
+    ///
+    /// `None` of backups that tell it in clear, as those that were made before there was this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
     /// Fields that a later version of the format added.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -18,7 +24,7 @@ pub struct Encryption {
 impl Encryption {
     /// Names the scheme and who can open it.
     pub fn new(scheme: impl Into<String>, recipients: Vec<String>) -> Self {
-        Self { scheme: scheme.into(), recipients, extra: serde_json::Map::new() }
+        Self { scheme: scheme.into(), recipients, sealed: None, extra: serde_json::Map::new() }
     }
 }
 
@@ -51,8 +57,10 @@ impl Artifact {
 pub struct Plain {
     /// Its size in bytes.
     pub size: u64,
-    /// The digest of its bytes, BLAKE3 or SHA-256.
-    pub digest: Digest,
+    /// The digest of its bytes, BLAKE3 or SHA-256; `None` where only the [sealed part](Encryption::sealed) of the manifest
+    /// tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
     /// Fields that a later version of the format added.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -62,7 +70,7 @@ impl Plain {
     /// Describes a dump.
     #[must_use]
     pub fn new(size: u64, digest: Digest) -> Self {
-        Self { size, digest, extra: serde_json::Map::new() }
+        Self { size, digest: Some(digest), extra: serde_json::Map::new() }
     }
 }
 

@@ -117,7 +117,22 @@ impl IdTemplate {
     pub(crate) fn matches(&self, id: &str) -> bool {
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let first = id.rsplit_once('-').filter(|(_, attempt)| is_number(attempt)).map(|(first, _)| first);
-        matches(&self.pieces, id) || first.is_some_and(|first| matches(&self.pieces, first))
+        begins(&self.pieces, id) || first.is_some_and(|first| begins(&self.pieces, first))
+    }
+}
+
+/// As [`matches`], for the start of an id, where `-` and `_` are cut off: of a name of nothing else nothing is left.
+fn begins(pieces: &[Piece], text: &str) -> bool {
+    let Some((piece, rest)) = pieces.split_first() else { return false };
+    match piece {
+        Piece::Literal(literal) => match literal.trim_start_matches(['-', '_']) {
+            "" => begins(rest, text),
+            left => matches(&[&[Piece::Literal(left.to_owned())], rest].concat(), text),
+        },
+        Piece::Field(Field::Environment | Field::Database | Field::Label) => {
+            matches(pieces, text) || begins(rest, text)
+        }
+        Piece::Field(_) => matches(pieces, text),
     }
 }
 

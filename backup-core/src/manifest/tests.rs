@@ -105,7 +105,7 @@ fn a_lock_says_against_whom_and_until_when() {
 fn what_a_minimal_manifest_leaves_out_is_absent() {
     let manifest = Manifest::from_json(MINIMAL.as_bytes()).unwrap();
     assert_eq!((manifest.kind, manifest.artifact.size), (Kind::Manual, 8192));
-    assert_eq!(manifest.plain.digest.algorithm(), Algorithm::Sha256);
+    assert_eq!(manifest.plain.digest.unwrap().algorithm(), Algorithm::Sha256);
     assert_eq!(
         (manifest.label, manifest.reason, manifest.host, manifest.git_commit),
         (None, None, None, None)
@@ -150,6 +150,32 @@ fn migrations_are_read_and_left_out_where_there_are_none() {
     assert_eq!(migrations.list[0].extra["applied_steps"], json!(1));
     assert_eq!(migrations.list[1].state, MigrationState::RolledBack);
     assert!(full().migrations.is_none() && !FULL.contains("migrations"));
+}
+
+#[test]
+fn a_template_knows_its_ids_of_names_without_letters_too() {
+    for (template, id) in [
+        ("{database}-{date}", "19700101"),
+        ("{database}-{label}-{database}-x{time}{date}", "x00000019700101"),
+        ("{database}_a-{label}{date}", "a19700101"),
+    ] {
+        let template: IdTemplate = template.parse().unwrap();
+        let at = chrono::DateTime::UNIX_EPOCH;
+        let named = Named { environment: "e", database: "--_", kind: Kind::Manual, label: None, at };
+        let made = template.id(&named, 1).unwrap();
+        assert_eq!(made.as_str(), id);
+        assert!(template.matches(id), "{template} does not know {id}");
+    }
+}
+
+#[test]
+fn fractions_in_fields_of_later_versions_keep_their_last_digit() {
+    for fraction in ["1.33333333333333333333333333333333333333333333333333335", "25.23456789012345678e-300"] {
+        let open = MINIMAL.trim_end().trim_end_matches('}');
+        let manifest = Manifest::from_json(format!("{open}, \"seconds\": {fraction}}}").as_bytes()).unwrap();
+        assert_eq!(manifest.extra["seconds"].as_f64(), fraction.parse().ok());
+        assert_eq!(Manifest::from_json(&manifest.to_json().unwrap()).unwrap(), manifest);
+    }
 }
 
 #[test]

@@ -194,7 +194,7 @@ impl Pipeline {
     async fn sweep_alone(&self, grace: Duration) -> Result<SweepReport> {
         let lease = self.lease().await?;
         let swept = lease.during(self.run_sweep(grace, &lease)).await;
-        lease.release().await;
+        self.give_back(lease).await;
         swept
     }
 

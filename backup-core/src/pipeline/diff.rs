@@ -34,7 +34,7 @@ impl DiffSide {
 impl Pipeline {
     /// Says in what `after` differs from `before`: tables, definitions, rows.
     ///
-    /// A backup whose manifest does not tell everything is read for it. Both should be dumps of one tool and one
+    /// A backup whose manifest does not tell everything is read for it; of an encrypted one that takes the identity. Both should be dumps of one tool and one
     /// version of server: another one may write the same in other words.
     ///
     /// # Errors
@@ -53,7 +53,11 @@ impl Pipeline {
 
     async fn side(&self, side: &DiffSide) -> Result<Inventory> {
         match side {
-            DiffSide::Backup(backup) => self.backup_inventory(&self.entry(backup).await?).await,
+            DiffSide::Backup(backup) => {
+                let mut entry = self.entry(backup).await?;
+                self.unseal(&mut entry.manifest).await?;
+                self.backup_inventory(&entry).await
+            }
             DiffSide::Database(dumper) => {
                 let source = self.within("probe", dumper.probe()).await?;
                 inventory_of(dumper, &Meter::default()).await?.ok_or_else(|| {

@@ -31,11 +31,41 @@ pub struct GateRequest {
     pub max_age: Option<Duration>,
     /// In which state the database is.
     pub state: Option<String>,
+    /// What it says where there is no database.
+    pub missing: MissingDatabase,
+}
+
+/// What the gate says where there is no database.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MissingDatabase {
+    /// Go: there is nothing to lose, and the migration makes the database.
+    #[default]
+    LetThrough,
+    /// No: the database has been there for long, so that its name or its server is mistaken.
+    Refuse,
+}
+
+impl MissingDatabase {
+    /// Lets a database that is not there through, or refuses it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for [`Refuse`](Self::Refuse).
+    pub fn check(self) -> Result<()> {
+        if self == Self::LetThrough {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::InvalidInput, "there is no such database, and it was said that it exists")
+            .with_suggestion("look at the name of the database, and at the server in the URL")
+            .with_suggestion("or let a missing database through, where the migration is to make it"))
+    }
 }
 
 impl Default for GateRequest {
     fn default() -> Self {
-        Self { backup: BackupRequest::new().with_kind(Kind::PreMigration), max_age: None, state: None }
+        let backup = BackupRequest::new().with_kind(Kind::PreMigration);
+        Self { backup, max_age: None, state: None, missing: MissingDatabase::LetThrough }
     }
 }
 
@@ -59,6 +89,13 @@ impl GateRequest {
     #[must_use]
     pub fn with_state(mut self, state: impl Into<String>) -> Self {
         self.state = Some(state.into());
+        self
+    }
+
+    /// Says what is to be said where there is no database.
+    #[must_use]
+    pub fn with_missing_database(mut self, missing: MissingDatabase) -> Self {
+        self.missing = missing;
         self
     }
 
@@ -184,6 +221,9 @@ impl Pipeline {
         let database = match self.database().await {
             Ok(database) => database,
             Err(err) if err.kind() == ErrorKind::DatabaseNotFound => {
+                if let Err(refused) = request.missing.check() {
+                    return self.ended(Operation::Backup, None, Err(refused.with_source(err)));
+                }
                 tracing::info!("there is no database yet, and nothing to back up: {err}");
                 return Ok(GateReport::without_backup(Decision::NothingToBackUp));
             }

@@ -21,6 +21,13 @@ impl Pipeline {
         self.within("lease", lease).await
     }
 
+    /// Lets others have the lease; a store that hangs is not waited for.
+    pub(super) async fn give_back(&self, lease: Lease) {
+        if tokio::time::timeout(self.stall_timeout, lease.release()).await.is_err() {
+            tracing::warn!("the store did not answer to the release of a lease");
+        }
+    }
+
     /// Deletes an object, where there is a lease under it.
     pub(super) async fn delete_object(&self, key: &Key, lease: Option<&Lease>) -> Result<()> {
         check(lease).await?;

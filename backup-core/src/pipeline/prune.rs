@@ -73,8 +73,8 @@ impl Pipeline {
                 plan.check_share()?;
                 self.carry_out(&plan, &lease).await
             });
-            let pruned = pruned.await;
-            lease.release().await;
+            let pruned = Box::pin(pruned).await;
+            self.give_back(lease).await;
             pruned
         };
         match self.ended(Operation::Prune, None, Box::pin(pruned).await) {
@@ -121,8 +121,8 @@ impl Pipeline {
         confirmation.check("the backups of the plan would be deleted", "look at the plan, then confirm")?;
         plan.check_share()?;
         let lease = self.lease().await?;
-        let pruned = lease.during(self.carry_out_unchanged(plan, &lease)).await;
-        lease.release().await;
+        let pruned = Box::pin(lease.during(self.carry_out_unchanged(plan, &lease))).await;
+        self.give_back(lease).await;
         pruned
     }
 

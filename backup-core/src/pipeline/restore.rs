@@ -75,8 +75,9 @@ impl Pipeline {
         request: &RestoreRequest,
     ) -> Result<RestorePlan> {
         let planned = async {
-            let entry = self.entry(backup).await?;
-            self.plan(&entry, restorer, request).await
+            let mut entry = self.entry(backup).await?;
+            let locked = self.unseal(&mut entry.manifest).await.err();
+            self.plan(&entry, locked, restorer, request).await
         };
         planned.await.map_err(|err| err.with_operation(Operation::Restore.name()))
     }
@@ -116,11 +117,12 @@ impl Pipeline {
         request: RestoreRequest,
     ) -> Result<RestoreReport> {
         let started = tokio::time::Instant::now();
-        let entry = self.entry(backup).await?;
+        let mut entry = self.entry(backup).await?;
+        let locked = self.unseal(&mut entry.manifest).await.err();
         let manifest = &entry.manifest;
         // Neither changes anything, and one waits for the store, the other for the target.
         let check = pin!(self.check_before(manifest, &request));
-        let plan = pin!(self.plan(&entry, restorer, &request));
+        let plan = pin!(self.plan(&entry, locked, restorer, &request));
         let (plan, check) = match select(plan, check).await {
             Either::Left((plan, check)) => (plan, Either::Left(check)),
             Either::Right((checked, plan)) => (plan.await, Either::Right(ready(checked))),

@@ -101,6 +101,12 @@ impl Pipeline {
         let backup = manifest.backup_ref();
         let meter = Meter { estimate: Some(manifest.plain.size), ..Meter::default() };
         let work = async {
+            if level < Level::Decoded {
+                return self.check_all(manifest, level, &meter).await.map(|()| Found::default());
+            }
+            let mut manifest = manifest.clone();
+            self.unseal(&mut manifest).await?;
+            let manifest = &manifest;
             if !level.is_rehearsed() {
                 return self.check_all(manifest, level, &meter).await.map(|()| Found::default());
             }
@@ -109,12 +115,16 @@ impl Pipeline {
             Ok(found)
         };
         // Boxed, so that the futures of callers stay small.
-        let Found { findings, rehearsed } = match self.watch(operation, &backup, &meter, Box::pin(work)).await
-        {
-            Ok(found) => found,
-            Err(err) if is_finding(&err) => Found { findings: findings_of(&err), ..Found::default() },
-            Err(err) => return Err(sealed_for(err, manifest)),
-        };
+        let Found { findings, mut rehearsed } =
+            match self.watch(operation, &backup, &meter, Box::pin(work)).await {
+                Ok(found) => found,
+                Err(err) if is_finding(&err) => Found { findings: findings_of(&err), ..Found::default() },
+                Err(err) => return Err(sealed_for(err, manifest)),
+            };
+        // The evidence is stored in clear.
+        if let Some(inventory) = rehearsed.inventory.as_mut().filter(|_| manifest.encryption.is_some()) {
+            inventory.remove_fingerprints();
+        }
         Ok(Evidence {
             level,
             result: if findings.is_empty() { Verdict::Passed } else { Verdict::Failed },
@@ -184,6 +194,15 @@ impl Pipeline {
             }
         }
         Ok(None)
+    }
+
+    /// Opens what a manifest tells its recipients alone, for whoever is going to read plain bytes; what comes of it is never
+    /// written.
+    pub(super) async fn unseal(&self, manifest: &mut Manifest) -> Result<()> {
+        match self.codec(manifest)?.encryptor {
+            Some(encryptor) => manifest.unseal(&*encryptor).await.map_err(|err| sealed_for(err, manifest)),
+            None => Ok(()),
+        }
     }
 
     /// What decodes the artifacts of a backup.

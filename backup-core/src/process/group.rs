@@ -42,6 +42,21 @@ impl Group {
         self.kill_locked(&mut self.lock());
     }
 
+    /// Asks the leader and everything that it started to end, unless it was reaped already; where nobody can be asked, it
+    /// kills them.
+    pub(super) fn ask_to_end(&self) {
+        #[cfg_attr(unix, allow(unused_mut))]
+        let mut state = self.lock();
+        #[cfg(unix)]
+        if !state.reaped {
+            // The one possible failure is that nobody is left to be asked.
+            let _nobody_left =
+                rustix::process::kill_process_group(self.leader, rustix::process::Signal::TERM);
+        }
+        #[cfg(not(unix))]
+        self.kill_locked(&mut state);
+    }
+
     /// Kills the group because its total time is over.
     pub(super) fn expire(&self) {
         let mut state = self.lock();

@@ -61,6 +61,21 @@ async fn drain(mut stream: ByteStream) -> (u64, Option<Error>) {
 }
 
 #[tokio::test]
+async fn a_tool_that_is_stopped_may_end_by_itself_and_is_killed_where_it_does_not() {
+    for (trap, grace) in [("trap 'echo let go >&2; exit 0' TERM", LONG), ("trap '' TERM", SOON)] {
+        let seconds = unique_sleep();
+        let tool = sh(format!("{trap}; sleep {seconds} & wait; wait"));
+        let started = Instant::now();
+        let stop = until("it sleeps", || sleepers(&seconds) == 1);
+        let err = tool.output_until(10, stop, grace).await.unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Cancelled, "{err}");
+        assert_eq!(context(&err, "stderr").contains("let go"), grace == LONG, "{err}");
+        assert!(grace == LONG || started.elapsed() >= SOON, "{trap}: it had no time to end by itself");
+        until_gone(&seconds).await;
+    }
+}
+
+#[tokio::test]
 async fn a_success_ends_the_stream_cleanly_with_every_byte() {
     let (bytes, failed) = drain(sh("head -c 30000000 /dev/zero").stream().unwrap()).await;
     assert!(failed.is_none(), "{failed:?}");

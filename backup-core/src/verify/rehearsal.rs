@@ -157,7 +157,8 @@ pub struct Rehearsed {
     /// What needs a look, and is no fault of the backup.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// What the restored database holds, where the backup's own format does not show it.
+    /// What the restored database holds, where the backup's own format does not show it; of an encrypted backup without
+    /// checksums and definitions, for this is stored in clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<Inventory>,
 }

@@ -52,6 +52,10 @@ pub(crate) async fn open_plain(
     read: ByteCount,
     decoded: ByteCount,
 ) -> Result<(ByteStream, Outcome<Option<Inventory>>)> {
+    let digest = plain.digest.ok_or_else(|| {
+        Error::new(ErrorKind::Corrupt, "the manifest tells no digest of the plain bytes")
+            .with_context("key", &artifact.key)
+    })?;
     let mut stored = stored_stages(artifact, read)?;
     if let Some(encryptor) = &codec.encryptor {
         stored = stored.transform(encryptor.open()?);
@@ -60,7 +64,7 @@ pub(crate) async fn open_plain(
         .transform(codec.compressor.decoder()?)
         .tap(decoded)
         .boxed_tap(inspector.tap)
-        .tap(Expect::new("decoded", &artifact.key, plain.size, plain.digest)?);
+        .tap(Expect::new("decoded", &artifact.key, plain.size, digest)?);
     // Each on a thread of its own: together they are slower than what a stock program does, which checks nothing.
     Ok((decoding.run(stored.run(get(store, artifact).await?)), inspector.inventory))
 }

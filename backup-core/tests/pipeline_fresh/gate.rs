@@ -9,7 +9,7 @@ use backup_core::{
     Catalog, Dumper, DumperInfo, ErrorKind, Filter, Kind, Level, MemoryStore, Pipeline, Store, StoreCatalog,
     pipeline::{
         Confirmation, GateRequest,
-        gate::{Decision, GateBackup, GuardError, Rollback, behind, exit_code, guard},
+        gate::{Decision, GateBackup, GuardError, MissingDatabase, Rollback, behind, exit_code, guard},
     },
     testkit::{
         clock::ManualClock,
@@ -198,6 +198,11 @@ async fn without_a_database_there_is_nothing_to_back_up_and_no_way_back() {
     let failed = guard(&pipeline, GateRequest::new(), || async { Err::<(), _>("no") }).await.unwrap_err();
     let GuardError::Migration(failed) = failed else { panic!("{failed:?}") };
     assert!(failed.rollback.is_none() && failed.error == "no");
+    // Where there has to be one, its name is mistaken.
+    let request = GateRequest::new().with_missing_database(MissingDatabase::Refuse);
+    assert_eq!(migrated(&pipeline, request.clone()).await, (false, Err(ErrorKind::InvalidInput)));
+    let there = Pipeline::new(database(), MemoryStore::new());
+    assert_eq!(migrated(&there, request).await, (true, Ok(Decision::Go)));
 }
 
 #[tokio::test]

@@ -112,6 +112,17 @@ fn months_and_years_end_where_calendars_end_them() {
 }
 
 #[test]
+fn a_month_of_another_year_is_another_month() {
+    // What lies between was not backed up.
+    let policy = Retention::new().keep_last_of(Period::Monthly, 4);
+    let januaries =
+        ["2024-01-15T02:00:00Z", "2025-01-15T02:00:00Z", "2026-01-15T02:00:00Z", "2027-02-15T02:00:00Z"];
+    assert_eq!(stay(&policy, &januaries), januaries);
+    let eleven_months = ["2023-03-15T02:00:00Z", "2024-02-15T02:00:00Z", "2025-01-15T02:00:00Z"];
+    assert_eq!(stay(&policy, &eleven_months), eleven_months);
+}
+
+#[test]
 fn week_53_goes_over_the_end_of_the_year() {
     let policy = Retention::new().keep_last_of(Period::Weekly, 3);
     let times = [
@@ -303,6 +314,8 @@ fn too_large_a_share_is_refused_without_an_explicit_word() {
     let now = start() + TimeDelta::days(900);
     let plan = policy.plan(&entries(&cases), now).unwrap();
     assert_eq!((plan.excess[0].deleted, plan.excess[0].of), (5, 9));
+    let all = |percent| policy.clone().with_max_deleted_percent(percent).check().map_err(|err| err.kind());
+    assert_eq!((all(100), all(101)), (Ok(()), Err(ErrorKind::InvalidInput)), "no share is more than all");
     let err = plan.check_share().unwrap_err();
     assert_eq!(err.kind(), ErrorKind::NotConfirmed);
     assert!(plan.to_string().contains("refused: 5 of 9"), "{plan}");
@@ -329,6 +342,26 @@ fn the_fingerprint_tells_states_apart_and_the_table_can_be_read() {
     ] {
         assert_ne!(policy.plan(&entries(&changed), now).unwrap().fingerprint, plan.fingerprint);
     }
+    // What is only a word of difference: another id, another record, another depth, another series.
+    let of = |entry: Entry| policy.plan(&[entry], now).unwrap().fingerprint;
+    let one = || entry(&Case::at(0), 1, start());
+    let (mut elsewhere, mut released, mut held) = (one(), one(), one());
+    "e".clone_into(&mut elsewhere.manifest.environment);
+    let reason = || "why".to_owned();
+    released.annotations.push(Annotation::new(start(), Note::Released { reason: reason() }));
+    held.annotations.push(Annotation::new(start(), Note::Held { reason: reason() }));
+    let checked = |level| entry(&Case { checks: vec![(level, true)], ..Case::at(0) }, 1, start());
+    let all = [
+        one(),
+        entry(&Case::at(0), 2, start()),
+        elsewhere,
+        released,
+        held,
+        checked(Level::Decoded),
+        checked(Level::Restored),
+    ];
+    let count = all.len();
+    assert_eq!(all.into_iter().map(of).collect::<BTreeSet<_>>().len(), count);
     let table = plan.to_string();
     let lines: Vec<_> = table.lines().collect();
     assert_eq!(lines[0], "2 of 4 backups would be deleted, which frees 12 B", "{table}");

@@ -50,7 +50,7 @@ pub(super) fn run(asked: Discovery, probed: Option<Probed>) -> Result<PrismaProj
         }
     };
     let variables = search.variables(version, config.as_ref())?;
-    let (url, parsed) = search.connection(version, config.as_ref(), &schema, &provider, &variables)?;
+    let (url, parsed, given) = search.connection(version, config.as_ref(), &schema, &provider, &variables)?;
     let migrations = search.migrations(version, config.as_ref(), &path, &schema)?;
     search.findings.push(url);
     search.warnings.extend(variables.warnings);
@@ -62,6 +62,7 @@ pub(super) fn run(asked: Discovery, probed: Option<Probed>) -> Result<PrismaProj
         provider,
         schemas: schema.datasource.schemas,
         connection: parsed.connection,
+        given,
         migrations,
         findings: search.findings,
         notes: parsed.notes,

@@ -23,6 +23,30 @@ fn password(found: Option<&Secret>) -> &str {
 }
 
 #[test]
+fn only_what_surely_is_one_database_is_the_same() {
+    let is_same = |provider: &str, one: &str, two: &str| {
+        let [one, two] = [one, two].map(|url| parse(provider, url).unwrap().connection);
+        assert_eq!(one.is_same(&two), two.is_same(&one));
+        one.is_same(&two)
+    };
+    let own = "postgresql://app:a@db.example/shop";
+    for (other, expected) in [
+        ("postgresql://backup:b@DB.example:5432/shop?schema=public&sslmode=require", true),
+        ("postgresql://app:a@db.example:5433/shop", false),
+        ("postgresql://app:a@db2.example/shop", false),
+        ("postgresql://app:a@db.example/shop2", false),
+        ("postgresql://app:a@db.example/Shop", false),
+        ("postgresql://app:a@db.example/shop?schema=sales", false),
+        ("postgresql://app:a@db.example/shop?host=/run/postgresql", false),
+    ] {
+        assert_eq!(is_same("postgresql", own, other), expected, "{other}");
+    }
+    assert!(is_same("mysql", "mysql://a@localhost/shop", "mysql://b@127.0.0.1:3306/shop"));
+    assert!(!is_same("mysql", "mysql://a@localhost/shop", "mysql://a@localhost/shop?socket=/run/my.sock"));
+    assert!(!is_same("sqlite", "file:./dev.db", "file:../dev.db"));
+}
+
+#[test]
 fn passwords_are_read_as_prisma_reads_them() {
     for (written, expected) in [
         ("p%40%2F%25%23%3F", "p@/%#?"),

@@ -11,7 +11,7 @@ use backup_core::{
     Store, StoreCatalog,
     pipeline::{
         Confirmation,
-        gate::{Decision, GateBackup, GuardError, exit_code},
+        gate::{Decision, GateBackup, GuardError, MissingDatabase, exit_code},
     },
     testkit::{
         clock::ManualClock,
@@ -156,6 +156,9 @@ async fn a_database_that_is_not_there_has_nothing_to_back_up() {
     std::fs::remove_file(live.files.root().join("prisma/dev.db")).unwrap();
     let done = guard(&live).run(|| async { Ok::<_, String>("made") }).await.unwrap();
     assert_eq!((done.value, done.report.gate.decision), (Some("made"), Decision::NothingToBackUp));
+    let has_to_exist = guard(&live).with_missing_database(MissingDatabase::Refuse);
+    let refused = has_to_exist.check().await.unwrap_err();
+    assert!(refused.to_string().contains("dev.db") && exit_code(&Err(refused)) == 3);
     // An empty file is no database that nobody has made yet: it may be one that somebody has lost.
     live.files.write("prisma/dev.db", "");
     assert_eq!(exit_code(&guard(&live).check().await.map(|report| report.gate.decision)), 3);
@@ -170,6 +173,10 @@ async fn a_job_that_is_run_again_does_not_back_up_again() {
     assert_eq!((second.gate.source, &second.gate.backup), (GateBackup::Reused, &first.gate.backup));
     // With another row it is another database.
     live.sql("UPDATE _prisma_migrations SET finished_at = 1795211508999").await;
+    assert_eq!(guard.check().await.unwrap().gate.source, GateBackup::Made);
+    assert_eq!(guard.check().await.unwrap().gate.source, GateBackup::Reused);
+    // And so it is with a script that was mended.
+    live.files.write(&format!("prisma/migrations/{BAD}/migration.sql"), "SELECT 'mended';");
     assert_eq!(guard.check().await.unwrap().gate.source, GateBackup::Made);
 }
 

@@ -1,10 +1,10 @@
 //! What must hold of the file of a catalog, whatever it holds.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use chrono::DateTime;
-use serde_json::{Map, Value};
+use serde_json::{Value, value::RawValue};
 
 use super::document::{Document, read_entry};
 use crate::{Annotation, ErrorKind, Result, catalog::Note};
@@ -45,8 +45,9 @@ fn read(json: &[u8]) -> Result<Document> {
     Document::from_json(json, Path::new("backups.json"))
 }
 
-fn unknown(json: &[u8]) -> Map<String, Value> {
-    let Value::Object(mut fields) = serde_json::from_slice(json).unwrap() else { return Map::new() };
-    fields.retain(|name, _| name != "schema_version" && name != "backups");
-    fields
+/// Fields of the file that this version does not know. Of an entry nothing is said: it may hold what nobody can read.
+fn unknown(json: &[u8]) -> BTreeMap<String, Value> {
+    let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(json).unwrap();
+    let unknown = fields.into_iter().filter(|(name, _)| name != "schema_version" && name != "backups");
+    unknown.map(|(name, raw)| (name, serde_json::from_str(raw.get()).unwrap())).collect()
 }

@@ -128,6 +128,9 @@ impl Pipeline {
             manifest.companions.insert(name, object);
         }
         manifest.copies = copies;
+        if let Some(encryptor) = &self.encryptor {
+            manifest.seal(&**encryptor).await?;
+        }
         Ok((manifest, warnings))
     }
 

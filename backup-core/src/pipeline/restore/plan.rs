@@ -46,6 +46,7 @@ impl Pipeline {
     pub(super) async fn plan(
         &self,
         entry: &Entry,
+        locked: Option<Error>,
         restorer: &dyn Restorer,
         request: &RestoreRequest,
     ) -> Result<RestorePlan> {
@@ -67,6 +68,9 @@ impl Pipeline {
         let present = stored::check_present(&*self.store, &manifest.artifact);
         blockers.extend(self.within("artifact", present).await.err());
         blockers.extend(failed_check(entry));
+        if blockers.is_empty() {
+            blockers.extend(locked);
+        }
         if blockers.is_empty() {
             // Before the target is backed up, and replaced by what nobody here can open.
             blockers.extend(self.check_key(manifest, &ByteCount::default()).await.err());

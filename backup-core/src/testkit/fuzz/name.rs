@@ -62,6 +62,8 @@ fn backup(environment: &str, database: &str) {
 }
 
 fn template(text: &str, database: &str) {
+    // No database is without a name.
+    let database = if database.is_empty() { "shop" } else { database };
     let Ok(template) = text.parse::<IdTemplate>() else { return };
     assert_eq!(template.to_string(), text);
     let label = BackupId::parse(database).ok();

@@ -169,7 +169,8 @@ async fn prune_once_it_is_free(store: &LocalStore, pid: u32) -> (usize, Duration
 
 async fn check_ended(store: &LocalStore, newest: &BackupRef) {
     let entries = pipeline(store.clone()).list(&Filter::all()).await.unwrap().entries;
-    assert_eq!(entries.iter().map(|entry| entry.manifest.backup_ref()).collect::<Vec<_>>(), [newest.clone()]);
+    let left: Vec<_> = entries.iter().map(|entry| entry.manifest.backup_ref()).collect();
+    assert!(left.iter().eq([newest]), "{left:?}");
     assert_eq!(pipeline(store.clone()).orphans().await.unwrap().objects, 0);
 }
 

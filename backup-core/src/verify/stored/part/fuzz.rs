@@ -162,7 +162,7 @@ impl Dump {
 /// What stands before the rows of a table, the rows, and what stands behind them.
 fn copy(number: usize, rows: &[String]) -> [String; 3] {
     let before = format!("CREATE TABLE public.t{number} (a text);\nCOPY public.t{number} (a) FROM stdin;\n");
-    [before, rows.iter().map(|row| format!("{row}\n")).collect(), "\\.\n\n".to_owned()]
+    [before, rows.iter().flat_map(|row| [row.as_str(), "\n"]).collect(), "\\.\n\n".to_owned()]
 }
 
 fn mysql(number: usize, rows: &[String]) -> [String; 3] {

@@ -335,7 +335,7 @@ fn without_an_index_everything_is_read() {
     let sample = Sample::postgresql(&some_rows());
     let mut stored = sample.store(codecs().remove(0), LIMITS, &[100]);
     stored.manifest.frames = None;
-    stored.manifest.plain.digest = Digest::sha256(&sample.text());
+    stored.manifest.plain.digest = Some(Digest::sha256(&sample.text()));
     assert_eq!(block_on(stored.read(&RowsOf::Nothing)).unwrap().0, sample.text());
 }
 
