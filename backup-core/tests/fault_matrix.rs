@@ -5,6 +5,8 @@
 //!
 //! All pairs are run where `BACKUP_TEST_LONG` is set; else every eighth, so chosen that no step and no fault is left out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+// The times are told; and nothing waits while the sources are read.
+#![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
 use std::{sync::Once, time::Duration};
 

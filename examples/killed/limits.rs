@@ -1,5 +1,6 @@
 //! Limits of the process: open files, the size of a file, memory. A run that meets one names it, or dies; it never says
 //! that it made a backup which is not there, and nothing of it stands in the way of the next one.
+#![allow(clippy::case_sensitive_file_extension_comparisons)] // The store itself made the names.
 
 use std::{
     fs,

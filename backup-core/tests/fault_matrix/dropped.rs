@@ -50,7 +50,7 @@ pub(crate) async fn at_every_await(scenario: Scenario) {
     let started = Instant::now();
     let world = World::new(scenario).await;
     let (told, _) = oneshot::channel();
-    let (done, all) = polled(u64::MAX, world.run(PATIENT, told)).await;
+    let (done, all) = polled(u64::MAX, Box::pin(world.run(PATIENT, told))).await;
     done.unwrap().unwrap();
     assert!(all > 20, "{scenario:?} has but {all} places to be dropped at");
     let runs: Vec<_> = futures::stream::iter(places(all, 12))
@@ -81,7 +81,7 @@ pub(crate) async fn at_every_await(scenario: Scenario) {
 async fn dropped_after(scenario: Scenario, most: u64) -> bool {
     let mut world = World::new(scenario).await;
     let (told, pipeline) = oneshot::channel();
-    let (ended, _) = polled(most, world.run(PATIENT, told)).await;
+    let (ended, _) = polled(most, Box::pin(world.run(PATIENT, told))).await;
     let was_dropped = ended.is_none();
     let outcome = ended.map_or(Outcome::Dropped, Outcome::Returned);
     let pipeline = pipeline.await.unwrap();
@@ -127,10 +127,10 @@ async fn what_only_looks_changes_nothing_wherever_it_is_dropped() {
     let before = invariant::keys(&world.here).await;
     for name in LOOKS.split_whitespace() {
         let pipeline = world.pipeline(PATIENT);
-        let (done, all) = polled(u64::MAX, look(name, &world, &pipeline)).await;
+        let (done, all) = polled(u64::MAX, Box::pin(look(name, &world, &pipeline))).await;
         done.unwrap().unwrap_or_else(|err| panic!("{name}: {err:?}"));
         for most in places(all, 12) {
-            let _dropped = polled(most, look(name, &world, &pipeline)).await;
+            let _dropped = polled(most, Box::pin(look(name, &world, &pipeline))).await;
             pipeline.settle().await;
             assert_eq!(
                 invariant::keys(&world.here).await,

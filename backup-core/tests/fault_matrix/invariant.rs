@@ -78,7 +78,7 @@ pub(crate) async fn check(
     match outcome {
         Outcome::Returned(Ok(done)) => {
             // What never came back cannot have been waited for; what is slow, or out of time, is no failure.
-            check_done(world, done, &before, &there, (step, fault)).await;
+            check_done(world, done, &before, &there, (step, fault));
         }
         Outcome::Returned(Err(err)) => {
             let expected = matches!(fault, Fault::Error(ErrorKind::Unexpected) | Fault::Panic);
@@ -134,8 +134,8 @@ fn leaves_nothing(world: &World, site: Site, step: &Step, fault: Fault) -> bool 
     // Whoever cannot delete leaves something, as may a panic of a store; and whoever does not know whether the claim is
     // its own leaves it alone.
     let unknown = step.name.contains("put claim") && fault == Fault::LostAck;
-    let could = !step.name.contains("delete") && !(site == Site::Store && fault == Fault::Panic) && !unknown;
-    is_backup && could && !fault.is_kill()
+    let could_not = step.name.contains("delete") || site == Site::Store && fault == Fault::Panic || unknown;
+    is_backup && !could_not && !fault.is_kill()
 }
 
 /// Waits until what a dropped or failed operation still does of itself is done.
@@ -155,7 +155,7 @@ pub(crate) async fn settle(world: &World, pipeline: &Pipeline, fault: Fault) {
     }
 }
 
-async fn check_done(
+fn check_done(
     world: &World,
     done: &Done,
     here: &[(BackupRef, Kind)],

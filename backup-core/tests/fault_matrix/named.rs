@@ -82,7 +82,7 @@ const COVERED: &[(&str, &str, By)] = &[
     ("backup-core pipeline/restore.rs", "plan_restore", LOOKING),
     ("backup-core pipeline/restore.rs", "restore", Scenario("restore_over")),
     ("backup-core pipeline/verify.rs", "verify", Scenario("verify")),
-    ("backup-core process.rs", "output", Test("a_dropped_call_kills_the_tool")),
+    ("backup-core process.rs", "output output_until", Test("a_dropped_call_kills_the_tool")),
     ("backup-core process.rs", "feed", Test("a_stream_dropped_while_the_pipe_is_full_kills_the_tool")),
     (
         "backup-core process/files.rs",
@@ -201,7 +201,7 @@ fn what_shows_that_a_function_may_be_dropped_is_there() {
     for (file, functions, by) in COVERED {
         match by {
             Scenario(name) => {
-                assert!(scenarios.contains(&format!("    {name}: ")), "{file}: no scenario {name}")
+                assert!(scenarios.contains(&format!("    {name}: ")), "{file}: no scenario {name}");
             }
             Test(name) => assert!(text.contains(&format!("fn {name}(")), "{file}: no test {name}"),
             Reason(reason) => assert!(!reason.is_empty(), "{file}"),
