@@ -50,7 +50,11 @@ impl<'de> Deserialize<'de> for Annotation {
             rest: Map<String, Value>,
         }
         let Fields { at, rest } = Fields::deserialize(deserializer)?;
-        let note = Note::deserialize(Value::Object(rest.clone())).map_err(D::Error::custom)?;
+        let note = match rest.get("note") {
+            // Of an enum serde takes a number for the variant at that place, so that 1 would be `held`.
+            Some(name) if !name.is_string() => Note::Other(rest.clone()),
+            _ => Note::deserialize(Value::Object(rest.clone())).map_err(D::Error::custom)?,
+        };
         let known = match serde_json::to_value(&note).map_err(D::Error::custom)? {
             Value::Object(known) => known,
             _ => Map::new(),

@@ -260,3 +260,14 @@ async fn find_never_answers_from_half_a_list() {
     let err = find(&catalog, "backup-20261120-020000").await.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::Unavailable);
 }
+
+#[test]
+fn a_number_is_the_name_of_no_record() {
+    let json = r#"{"at":"2026-11-20T02:00:00Z","note":1,"reason":"x"}"#;
+    let annotation: Annotation = serde_json::from_str(json).unwrap();
+    assert!(matches!(&annotation.note, Note::Other(_)), "{annotation:?}");
+    assert_eq!(
+        serde_json::to_value(&annotation).unwrap(),
+        serde_json::from_str::<serde_json::Value>(json).unwrap()
+    );
+}

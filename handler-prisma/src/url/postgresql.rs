@@ -43,6 +43,11 @@ pub(super) fn parse(text: &str, base: &Path) -> Result<ParsedUrl> {
     for (name, value) in parts.parameters {
         match name.as_str() {
             "schema" if !value.is_empty() => found.schema = value,
+            // libpq would take the server of this machine for it.
+            "host" if value.is_empty() => {
+                return Err(Error::new(ErrorKind::InvalidInput, "the URL names a host that is empty")
+                    .with_suggestion("drop the parameter `host`, or name the server by it"));
+            }
             "host" => found.host = value,
             "sslmode" => sslmode = Some(mode(&value, &mut warnings)),
             "sslaccept" => strict = value == "strict",

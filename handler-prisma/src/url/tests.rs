@@ -242,3 +242,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_empty_host_is_not_the_server_of_this_machine() {
+    let err = parse("postgresql", "postgresql://u:secret@db.example/shop?host=").unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::InvalidInput);
+    assert!(!format!("{err:?}").contains("secret"));
+}
