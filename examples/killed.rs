@@ -49,7 +49,10 @@ fn swept(store: &Path) -> (usize, Vec<String>) {
         let id = entry["manifest"]["id"].as_str().unwrap();
         assert_eq!(run(&["verify", id])["result"]["evidence"]["result"], "passed");
     }
-    (listed.len(), files(store))
+    let mut left = files(store);
+    // What is left of the sweep's lease on purpose, so that its numbers go on.
+    left.retain(|file| !file.contains("/leases/"));
+    (listed.len(), left)
 }
 
 #[tokio::test(flavor = "multi_thread")]
