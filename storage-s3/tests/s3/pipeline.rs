@@ -48,13 +48,18 @@ async fn backups_live_and_end_in_a_bucket() {
         let policy = Retention::new().keep_last_of(Period::Each, 1).with_max_deleted_percent(100);
         let plan = pipeline.plan_prune(&policy, &Filter::all()).await.unwrap();
         pipeline.prune(&plan, Confirmation::Confirmed).await.unwrap();
-        let left = names(&store).await;
+        let mut left = names(&store).await;
+        // What is left of the prune's lease on purpose, so that its numbers go on.
+        left.retain(|name| !name.starts_with("leases/"));
         assert!(left.iter().all(|name| name.contains(newest.id.as_str())), "{left:?}");
         assert!(left.len() >= 2, "{left:?}");
     }
     let left = client(moto::url()).list_object_versions().bucket(&bucket).send().await.unwrap();
     assert_eq!(left.delete_markers().len(), 0);
-    assert!(left.versions().iter().all(|version| version.is_latest() == Some(true)));
+    // The release of a lease replaces its newest object.
+    let of_lease = |key: Option<&str>| key.is_some_and(|key| key.contains("leases/"));
+    let mut of_backups = left.versions().iter().filter(|version| !of_lease(version.key()));
+    assert!(of_backups.all(|version| version.is_latest() == Some(true)));
 }
 
 /// With a default lock backups go on, and their deletion is refused until the lock ends.
