@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long the removal of an aborted backup's objects may take; less where the stall timeout is less.
-const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a store may still be publishing after its put was dropped.
 const SETTLING: Duration = Duration::from_millis(500);
 /// The pauses between tries of a removal that may succeed later.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Pipeline;
+use super::{Pipeline, claim::CLEAN_UP_TIMEOUT};
 use crate::{Key, Lease, Result};
 
 /// One lease for all of it: a sweep and a prune remove the same things.
@@ -23,7 +23,8 @@ impl Pipeline {
 
     /// Lets others have the lease; a store that hangs is not waited for.
     pub(super) async fn give_back(&self, lease: Lease) {
-        if tokio::time::timeout(self.stall_timeout, lease.release()).await.is_err() {
+        let limit = self.stall_timeout.min(CLEAN_UP_TIMEOUT);
+        if tokio::time::timeout(limit, lease.release()).await.is_err() {
             tracing::warn!("the store did not answer to the release of a lease");
         }
     }
