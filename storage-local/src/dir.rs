@@ -11,7 +11,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use crate::step::{Change, Synced, changing};
+use crate::step::{Change, Look, Synced, changing, looking};
 
 #[cfg(unix)]
 mod unix;
@@ -41,8 +41,12 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    /// Reads it out of what the standard library knows of an open file.
-    pub(crate) fn of(metadata: &Metadata) -> io::Result<Self> {
+    /// Looks at an open file.
+    pub(crate) fn of_open(file: &File) -> io::Result<Self> {
+        looking(Look::Stat, || Self::of(&file.metadata()?))
+    }
+
+    fn of(metadata: &Metadata) -> io::Result<Self> {
         let kind = match metadata.file_type() {
             kind if kind.is_symlink() => Kind::Link,
             kind if kind.is_dir() => Kind::Dir,

@@ -54,6 +54,13 @@ pub(crate) fn io_at(path: &Path, err: io::Error) -> Error {
             "the network file system lost the directory",
             format!("mount the file system of {here} again"),
         ),
+        io::ErrorKind::NotConnected | io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => (
+            ErrorKind::Unavailable,
+            "the network file system does not answer",
+            format!(
+                "check the server and the mount of the file system of {here}, then run the operation again"
+            ),
+        ),
         _ => return other(path, err),
     };
     Error::new(kind, message).with_context("path", here).with_suggestion(advice).with_source(err)

@@ -37,7 +37,7 @@ pub(crate) fn get(root: &Root, key: &Key, options: &GetOptions) -> Result<GetRes
     let (segments, name) = split(key);
     let path = root.full(key.as_str());
     let Some(dir) = root.folder(&segments)? else { return Err(error::not_found(key)) };
-    let opened = dir.open_file(name).and_then(|file| Ok((Stat::of(&file.metadata()?)?, file)));
+    let opened = dir.open_file(name).and_then(|file| Ok((Stat::of_open(&file)?, file)));
     let (stat, file) = match opened {
         Ok(opened) => opened,
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Err(error::not_found(key)),

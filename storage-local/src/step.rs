@@ -1,5 +1,5 @@
-//! What a test can stand between: the steps of a put, to kill the process between any two of them, and the
-//! changes to the disk, to cut the power between any two of them.
+//! What a test can stand between: the steps of a put, to kill the process between any two of them, the changes to
+//! the disk, to cut the power between any two of them, and every system call, to let it fail.
 
 #[cfg(not(test))]
 use std::io;
@@ -67,5 +67,29 @@ pub(crate) fn changing<T>(_: Change<'_>, change: impl FnOnce() -> io::Result<T>)
     change()
 }
 
+/// A system call that changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Opens a folder, or a file for reading.
+    Open,
+    Stat,
+    /// Begins to read the names in a folder.
+    Names,
+    /// Reads the next of them.
+    Name,
+    /// Reads bytes of a file.
+    Read,
+    /// Asks whether this user may write.
+    Access,
+    /// Asks for the space of the file system.
+    Space,
+}
+
+/// Looks, and nothing else outside the tests of this crate.
+#[cfg(not(test))]
+pub(crate) fn looking<T>(_: Look, look: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    look()
+}
+
 #[cfg(test)]
-pub(crate) use crate::store::tests::power_cut::changing;
+pub(crate) use crate::store::tests::{changing, looking};

@@ -89,7 +89,16 @@ impl Writing {
         if !self.turn.take() {
             return Err(withdrawn());
         }
-        self.publish(&mut temp)?;
+        if let Err(err) = self.publish(&mut temp) {
+            // Network file systems say that it failed and do it all the same: what others may now see must last.
+            if err.kind() != ErrorKind::AlreadyExists
+                && !temp.is_there()
+                && let Err(err) = self.sync(&temp.dir)
+            {
+                tracing::warn!(key = %self.key, %err, "an object may be there whose put failed");
+            }
+            return Err(err);
+        }
         if let Err(err) = self.sync(&temp.dir) {
             self.take_back(&temp.dir);
             return Err(err);
@@ -177,7 +186,7 @@ impl Writing {
         digest.finish(&self.key)?;
         writeback.finish().and_then(|()| Growing(file).sync()).map_err(|err| self.failed(err))?;
         step::reached(Step::FileSynced);
-        file.metadata().and_then(|metadata| Stat::of(&metadata)).map_err(|err| self.failed(err))
+        Stat::of_open(file).map_err(|err| self.failed(err))
     }
 
     fn publish(&self, temp: &mut Temp) -> Result<()> {

@@ -69,7 +69,11 @@ impl Dir {
 
     pub(crate) fn publish_by_link(&self, temp: &str, name: &str) -> io::Result<()> {
         fs::hard_link(self.0.join(temp), self.0.join(name))?;
-        self.remove_file(temp)
+        // It has its name; a second one that nobody sees goes with the next sweep.
+        if let Err(err) = self.remove_file(temp) {
+            tracing::warn!(name = temp, %err, "a temporary name stays until a sweep");
+        }
+        Ok(())
     }
 
     pub(crate) fn replace(&self, temp: &str, name: &str) -> io::Result<()> {

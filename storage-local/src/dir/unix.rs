@@ -1,7 +1,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
-    io,
+    io, iter,
     os::unix::ffi::OsStrExt,
     path::Path,
 };
@@ -13,7 +13,7 @@ use rustix::{
 };
 
 use super::{Kind, Stat};
-use crate::step::{Change, Synced, changing};
+use crate::step::{Change, Look, Synced, changing, looking};
 
 const DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const PRIVATE_DIR: Mode = Mode::RWXU;
@@ -26,7 +26,7 @@ pub(crate) struct Dir(File);
 impl Dir {
     /// Opens the directory at `path`, following links: where the store is, is the administrator's choice.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(rustix::fs::open(path, DIR, Mode::empty())?.into()))
+        looking(Look::Open, || Ok(Self(rustix::fs::open(path, DIR, Mode::empty())?.into())))
     }
 
     /// Makes a directory for this user alone.
@@ -36,7 +36,9 @@ impl Dir {
 
     /// Opens a directory in this one; a symbolic link is refused.
     pub(crate) fn subdir(&self, name: &str) -> io::Result<Self> {
-        Ok(Self(rustix::fs::openat(&self.0, name, DIR | OFlags::NOFOLLOW, Mode::empty())?.into()))
+        looking(Look::Open, || {
+            Ok(Self(rustix::fs::openat(&self.0, name, DIR | OFlags::NOFOLLOW, Mode::empty())?.into()))
+        })
     }
 
     /// Makes a directory in this one, for this user alone.
@@ -55,12 +57,12 @@ impl Dir {
     /// Opens a file for reading; a symbolic link is refused, and a pipe does not wait for its other end.
     pub(crate) fn open_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(&self.0, name, flags, Mode::empty())?.into())
+        looking(Look::Open, || Ok(rustix::fs::openat(&self.0, name, flags, Mode::empty())?.into()))
     }
 
     /// Looks at an entry, not at what a link points to.
     pub(crate) fn stat(&self, name: &str) -> io::Result<Stat> {
-        let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let stat = looking(Look::Stat, || Ok(rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?))?;
         let kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Kind::File,
             FileType::Directory => Kind::Dir,
@@ -74,15 +76,16 @@ impl Dir {
 
     /// Whether another file system is mounted here.
     pub(crate) fn is_mount_point(&self) -> io::Result<bool> {
-        let here = rustix::fs::fstat(&self.0)?;
-        let above = rustix::fs::statat(&self.0, "..", AtFlags::SYMLINK_NOFOLLOW)?;
+        let here = looking(Look::Stat, || Ok(rustix::fs::fstat(&self.0)?))?;
+        let above =
+            looking(Look::Stat, || Ok(rustix::fs::statat(&self.0, "..", AtFlags::SYMLINK_NOFOLLOW)?))?;
         Ok(here.st_dev != above.st_dev)
     }
 
     /// Whether this user may make files here; a read-only file system is an error of its own.
     pub(crate) fn check_writable(&self) -> io::Result<()> {
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-        Ok(rustix::fs::accessat(&self.0, ".", access, AtFlags::EACCESS)?)
+        looking(Look::Access, || Ok(rustix::fs::accessat(&self.0, ".", access, AtFlags::EACCESS)?))
     }
 
     /// Gives a file its name unless the name is taken, in one step.
@@ -104,10 +107,23 @@ impl Dir {
 
     /// The same for file systems that can only link without overwriting.
     pub(crate) fn publish_by_link(&self, temp: &str, name: &str) -> io::Result<()> {
-        changing(Change::Link(&self.0, temp, name), || {
+        let linked = changing(Change::Link(&self.0, temp, name), || {
             Ok(rustix::fs::linkat(&self.0, temp, &self.0, name, AtFlags::empty())?)
-        })?;
-        self.remove_file(temp)
+        });
+        // NFS may do it and lose the answer, and then say of the next try that the name is taken: see open(2).
+        if linked.is_err() && !self.has_two_names(temp) {
+            return linked;
+        }
+        // It has its name; a second one that nobody sees goes with the next sweep.
+        if let Err(err) = self.remove_file(temp) {
+            tracing::warn!(name = temp, %err, "a temporary name stays until a sweep");
+        }
+        Ok(())
+    }
+
+    fn has_two_names(&self, name: &str) -> bool {
+        let stat = looking(Look::Stat, || Ok(rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?));
+        stat.is_ok_and(|stat| stat.st_nlink == 2)
     }
 
     /// Gives a file its name, replacing a file that has it.
@@ -141,19 +157,24 @@ impl Dir {
 
     /// The names in this directory, read little by little.
     pub(crate) fn names(&self) -> io::Result<impl Iterator<Item = io::Result<OsString>> + use<>> {
-        let entries = rustix::fs::Dir::read_from(&self.0)?;
-        Ok(entries.filter_map(|entry| match entry {
-            Ok(entry) => match entry.file_name().to_bytes() {
-                b"." | b".." => None,
-                name => Some(Ok(OsStr::from_bytes(name).to_owned())),
-            },
-            Err(err) => Some(Err(err.into())),
+        let mut entries = looking(Look::Names, || Ok(rustix::fs::Dir::read_from(&self.0)?))?;
+        Ok(iter::from_fn(move || {
+            loop {
+                match looking(Look::Name, || Ok(entries.next().transpose()?)) {
+                    Ok(Some(entry)) => match entry.file_name().to_bytes() {
+                        b"." | b".." => {}
+                        name => return Some(Ok(OsStr::from_bytes(name).to_owned())),
+                    },
+                    Ok(None) => return None,
+                    Err(err) => return Some(Err(err)),
+                }
+            }
         }))
     }
 
     /// All bytes of the file system, and those that this user may still write.
     pub(crate) fn space(&self) -> io::Result<Option<(u64, u64)>> {
-        let stat = rustix::fs::fstatvfs(&self.0)?;
+        let stat = looking(Look::Space, || Ok(rustix::fs::fstatvfs(&self.0)?))?;
         let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
         Ok(Some((bytes(stat.f_blocks), bytes(stat.f_bavail))))
     }
@@ -166,10 +187,12 @@ impl Dir {
 pub(crate) fn read_up_to(file: &File, want: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(want);
     while bytes.len() < want {
-        match rustix::io::read(file, rustix::buffer::spare_capacity(&mut bytes)) {
+        let read = || Ok(rustix::io::read(file, rustix::buffer::spare_capacity(&mut bytes))?);
+        match looking(Look::Read, read) {
             Ok(0) => break,
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(err) => return Err(err.into()),
+            Ok(_) => {}
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return Err(err),
         }
     }
     // The allocation may be larger than what was asked for.

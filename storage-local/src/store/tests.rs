@@ -4,7 +4,7 @@
 
 use std::{
     cell::RefCell,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -16,14 +16,15 @@ use tokio::sync::mpsc;
 use crate::{
     dir::Dir,
     path::{Access, Root},
-    step::Step,
+    step::{Change, Look, Step},
     sweep::sweep,
     write::{Piece, Turn, Withdraw, Writing, is_temp_name},
 };
 
 mod crash;
 mod lease;
-pub(crate) mod power_cut;
+mod power_cut;
+mod refused;
 
 type Hook = Box<dyn FnMut(Step)>;
 
@@ -39,6 +40,16 @@ pub(crate) fn reached(step: Step) {
         hook(step);
         HOOK.set(Some(hook));
     }
+}
+
+/// Called by the code under test around each of its changes.
+pub(crate) fn changing<T>(change: Change<'_>, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    refused::calling(change.into(), || power_cut::changing(change, run))
+}
+
+/// Called by the code under test around each system call that changes nothing.
+pub(crate) fn looking<T>(look: Look, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    refused::calling(refused::Call::Look(look), run)
 }
 
 struct Fixture {

@@ -24,7 +24,7 @@ mod watched;
 
 use disk::Disk;
 use record::Event;
-pub(crate) use record::changing;
+pub(super) use record::changing;
 
 /// Where the store is below the recorded folder; neither folder is there at first.
 const STORE: &str = "backups/store";
@@ -86,7 +86,7 @@ async fn cut_anywhere(events: &[Event], without: Option<Synced>) -> Result<Tried
 }
 
 /// A folder in memory where there is one, as a sync of the many stores to check takes no time there.
-fn scratch() -> tempfile::TempDir {
+pub(super) fn scratch() -> tempfile::TempDir {
     let shm = Path::new("/dev/shm");
     if shm.is_dir() { tempfile::tempdir_in(shm).unwrap() } else { tempfile::tempdir().unwrap() }
 }

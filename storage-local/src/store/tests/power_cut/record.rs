@@ -68,8 +68,11 @@ fn recordings() -> MutexGuard<'static, Vec<Recording>> {
     RECORDINGS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Called by the code under test around each of its changes.
-pub(crate) fn changing<T>(change: Change<'_>, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+/// Makes a change, and writes it down.
+pub(in super::super) fn changing<T>(
+    change: Change<'_>,
+    run: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
     let mut recordings = recordings();
     if recordings.is_empty() {
         drop(recordings);
