@@ -16,6 +16,10 @@ pub(crate) enum Step {
     Published,
     FolderSynced,
     WaySynced,
+    /// A listing read a name, and looks at what has it next.
+    Named,
+    /// It saw that it is a folder, and opens it next.
+    FolderFound,
 }
 
 /// Does nothing outside the tests of this crate.
@@ -68,4 +72,4 @@ pub(crate) fn changing<T>(_: Change<'_>, change: impl FnOnce() -> io::Result<T>)
 }
 
 #[cfg(test)]
-pub(crate) use crate::store::tests::power_cut::changing;
+pub(crate) use crate::store::tests::rivals::changing;

@@ -23,7 +23,8 @@ use crate::{
 
 mod crash;
 mod lease;
-pub(crate) mod power_cut;
+mod power_cut;
+pub(crate) mod rivals;
 
 type Hook = Box<dyn FnMut(Step)>;
 
@@ -83,10 +84,15 @@ fn put_on_this_thread(writing: &Writing, hook: impl FnMut(Step) + 'static) -> Re
     sender.try_send(Piece::Chunk("whole ".into())).unwrap();
     sender.try_send(Piece::Chunk("object".into())).unwrap();
     sender.try_send(Piece::End).unwrap();
+    hooked(hook, || writing.run(pieces))
+}
+
+/// Runs something on this thread, with `hook` called after each step.
+fn hooked<T>(hook: impl FnMut(Step) + 'static, run: impl FnOnce() -> T) -> T {
     HOOK.set(Some(Box::new(hook)));
-    let result = writing.run(pieces);
+    let done = run();
     HOOK.set(None);
-    result
+    done
 }
 
 fn files(root: &Path) -> Vec<String> {
@@ -201,7 +207,7 @@ fn a_rival_that_is_first_wins_and_keeps_its_object() {
         move || fs::write(&path, "rival").unwrap()
     });
     let err = fixture.put(PutMode::Create, rival).unwrap_err();
-    assert_eq!(err.kind(), ErrorKind::AlreadyExists);
+    assert_eq!((err.kind(), err.message()), (ErrorKind::AlreadyExists, "the object exists already"));
     assert_eq!(fs::read(path).unwrap(), b"rival");
     assert_eq!(fixture.files(), ["a/b/object"]);
 }
@@ -230,6 +236,8 @@ fn a_folder_swapped_for_a_link_leads_nowhere_else() {
     // The way to the object cannot be made durable any more: the put fails, and takes back what it made.
     let err = fixture.put(PutMode::Create, swap).unwrap_err();
     assert!(!err.suggestions().is_empty(), "{err}");
+    let path = fixture.path("a").display().to_string();
+    assert!(err.context().any(|(_, value)| value == path), "{err} does not name {path}");
     assert!(files(&outside).is_empty());
     assert_eq!(fixture.files(), ["a"]);
 }

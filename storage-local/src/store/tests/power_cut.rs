@@ -24,7 +24,7 @@ mod watched;
 
 use disk::Disk;
 use record::Event;
-pub(crate) use record::changing;
+pub(super) use record::changing;
 
 /// Where the store is below the recorded folder; neither folder is there at first.
 const STORE: &str = "backups/store";

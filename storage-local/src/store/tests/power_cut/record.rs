@@ -69,7 +69,10 @@ fn recordings() -> MutexGuard<'static, Vec<Recording>> {
 }
 
 /// Called by the code under test around each of its changes.
-pub(crate) fn changing<T>(change: Change<'_>, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+pub(in crate::store::tests) fn changing<T>(
+    change: Change<'_>,
+    run: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
     let mut recordings = recordings();
     if recordings.is_empty() {
         drop(recordings);
