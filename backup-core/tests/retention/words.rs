@@ -1,6 +1,6 @@
 //! What a plan says, and the words by which a backup is exempt.
 
-use backup_core::retention::{Decision, Doubt, KeepReason};
+use backup_core::retention::{Decision, Doubt, KeepReason, Planned};
 
 use super::*;
 
@@ -97,6 +97,24 @@ fn a_tag_with_its_value_or_a_label_exempts_those_that_have_just_that() {
             (decision, _) => panic!("{policy:?}: {decision:?}"),
         }
     }
+}
+
+#[test]
+fn each_that_stays_says_by_what() {
+    let cases: Vec<_> = (0..5).map(Case::at).collect();
+    let policy = last_one().with_minimum_good(3).with_max_deleted_percent(100).keep_days("production", 0);
+    let plan = policy.plan(&entries(&cases), far()).unwrap();
+    let reasons = |planned: &Planned| match &planned.decision {
+        Decision::Keep { reasons } => reasons.clone(),
+        decision => panic!("{decision:?}"),
+    };
+    let minimum = KeepReason::Minimum { minimum: 3 };
+    assert_eq!(plan.kept().count(), 3);
+    // No days are no reason.
+    let last = KeepReason::Last { period: Period::Each, count: 1 };
+    assert_eq!(reasons(&plan.entries[0]), [KeepReason::Newest, last]);
+    assert_eq!(reasons(&plan.entries[1]), [minimum.clone()]);
+    assert_eq!(reasons(&plan.entries[2]), [minimum]);
 }
 
 #[test]
