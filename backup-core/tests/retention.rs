@@ -427,3 +427,6 @@ proptest! {
 
 #[path = "retention/tables.rs"]
 mod tables;
+
+#[path = "retention/words.rs"]
+mod words;

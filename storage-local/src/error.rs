@@ -152,3 +152,34 @@ pub(crate) fn not_found(key: &Key) -> Error {
 pub(crate) fn exists(key: &Key) -> Error {
     Error::new(ErrorKind::AlreadyExists, "the object exists already").with_context("key", key)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_is_told_with_what_to_do() {
+        let path = Path::new("/store/key");
+        for (errno, kind, advice) in [
+            (Errno::ACCESS, ErrorKind::PermissionDenied, "the owner of /store/key"),
+            (Errno::ROFS, ErrorKind::PermissionDenied, "remount the file system of /store/key"),
+            (Errno::NOSPC, ErrorKind::StorageFull, "`df -i`"),
+            (Errno::DQUOT, ErrorKind::StorageFull, "raise the quota"),
+            (Errno::FBIG, ErrorKind::StorageFull, "`ulimit -f`"),
+            (Errno::NOTDIR, ErrorKind::InvalidInput, "choose a directory"),
+            (Errno::NAMETOOLONG, ErrorKind::InvalidInput, "choose a shorter name"),
+            (Errno::STALE, ErrorKind::Unavailable, "mount the file system of /store/key again"),
+            (Errno::IO, ErrorKind::Unexpected, "do not trust this disk"),
+            (Errno::MFILE, ErrorKind::Unavailable, "`ulimit -n`"),
+            (Errno::NFILE, ErrorKind::Unavailable, "`ulimit -n`"),
+            (Errno::LOOP, ErrorKind::PermissionDenied, "remove the link"),
+        ] {
+            let err = io_at(path, errno.into());
+            assert_eq!(err.kind(), kind, "{errno}: {err}");
+            assert!(err.suggestions().iter().any(|said| said.contains(advice)), "{errno}: {err:?}");
+            assert!(err.context().any(|(_, value)| value == "/store/key"), "{errno}: {err}");
+        }
+    }
+}

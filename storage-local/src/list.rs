@@ -10,6 +10,7 @@ use crate::{
     dir::{Dir, Kind, Stat},
     error,
     path::{Root, is_foreign},
+    step::{self, Step},
 };
 
 /// How many objects are handed over at once.
@@ -96,6 +97,7 @@ pub(crate) fn walk(root: &Root, prefix: &str, mut visit: impl FnMut(Entry<'_>) -
             continue;
         }
         let path = if level.folder.is_empty() { name.to_owned() } else { format!("{}/{name}", level.folder) };
+        step::reached(Step::Named);
         let stat = match level.dir.stat(name) {
             Ok(stat) => stat,
             Err(err) if err.kind() == io::ErrorKind::NotFound => continue,
@@ -114,6 +116,7 @@ pub(crate) fn walk(root: &Root, prefix: &str, mut visit: impl FnMut(Entry<'_>) -
             Kind::Link => return Err(error::link(&root.full(&path))),
             Kind::Other => Go::On,
             Kind::Dir => {
+                step::reached(Step::FolderFound);
                 match level.dir.subdir(name) {
                     Ok(dir) => levels.push(Level::new(root, dir, path)?),
                     Err(err) if err.kind() == io::ErrorKind::NotFound => {}

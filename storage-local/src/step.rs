@@ -16,6 +16,10 @@ pub(crate) enum Step {
     Published,
     FolderSynced,
     WaySynced,
+    /// A listing read a name, and looks at what has it next.
+    Named,
+    /// It saw that it is a folder, and opens it next.
+    FolderFound,
 }
 
 /// Does nothing outside the tests of this crate.

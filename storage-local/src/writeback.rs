@@ -103,6 +103,20 @@ mod tests {
     }
 
     #[test]
+    fn an_error_of_the_last_early_sync_is_not_lost() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let file = File::from(OwnedFd::from(writer));
+        let mut writeback = Writeback::default();
+        writeback.wrote(&file, usize::try_from(SYNC_BYTES).unwrap()).unwrap();
+        // Asked again until the thread takes it.
+        while writeback.unsynced > 0 {
+            std::thread::yield_now();
+            writeback.wrote(&file, 0).unwrap();
+        }
+        assert_eq!(writeback.finish().unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
     fn a_large_file_is_synced_early_and_a_small_one_is_not() {
         let file = tempfile::tempfile().unwrap();
         let mut writeback = Writeback::default();

@@ -16,7 +16,7 @@ use std::{
 
 use async_trait::async_trait;
 use backup_core::{
-    ByteStream, Dump, Dumper, DumperInfo, ErrorKind, Filter, GetOptions, Key, Level, Pipeline, Prefix,
+    ByteStream, Dump, Dumper, DumperInfo, Error, ErrorKind, Filter, GetOptions, Key, Level, Pipeline, Prefix,
     PutMode, PutOptions, Result, SourceInfo, Store, StoreExt, pipeline::BackupRequest,
     testkit::fake::FakeDumper,
 };
@@ -25,6 +25,7 @@ use futures::TryStreamExt;
 use storage_local::LocalStore;
 
 const MOUNT: &str = "STORAGE_LOCAL_TEST_MOUNT";
+const LEFTOVER: &str = ".x.0123456789abcdef.part";
 
 fn key(text: &str) -> Key {
     Key::parse(text).unwrap()
@@ -232,22 +233,33 @@ async fn unmounted() {
 fn missing_rights_are_denied_with_the_path_and_advice() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("store");
-    for folder in ["readable", "unreadable"] {
+    for folder in ["readable", "unreadable", "../other/closed", "../other/swept"] {
         fs::create_dir_all(root.join(folder)).unwrap();
         fs::write(root.join(folder).join("object"), "bytes").unwrap();
+    }
+    fs::write(root.join("../other/swept").join(LEFTOVER), "bytes").unwrap();
+    for object in 0..1000 {
+        fs::write(root.join(format!("../other/swept/{object}")), "bytes").unwrap();
     }
     let chmod = |path: &str, mode| fs::set_permissions(root.join(path), fs::Permissions::from_mode(mode));
     chmod("readable/object", 0o000).unwrap();
     chmod("readable", 0o500).unwrap();
     chmod("unreadable", 0o000).unwrap();
+    // Names can be read, and nothing about them.
+    chmod("../other/closed", 0o600).unwrap();
+    chmod(&format!("../other/swept/{LEFTOVER}"), 0o000).unwrap();
+    // What is above the store cannot even be read, which is no reason not to use it.
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o300)).unwrap();
     let output = if rustix::process::geteuid().is_root() {
         rerun("denied", &["setpriv", "--bounding-set=-all", "--inh-caps=-all"], &root)
     } else {
         rerun("denied", &["env"], &root)
     };
     // So that the directory can be removed again.
-    chmod("unreadable", 0o700).unwrap();
-    chmod("readable", 0o700).unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    for path in ["unreadable", "readable", "../other", "../other/closed", "../other/swept"] {
+        chmod(path, 0o700).unwrap();
+    }
     let (ran, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && ran.contains("1 passed"), "{ran}\n{said}");
 }
@@ -271,8 +283,33 @@ async fn denied() {
         (store.list(&Prefix::root()).try_collect::<Vec<_>>().await.unwrap_err(), "unreadable"),
         (store.sweep(Duration::ZERO).await.unwrap_err(), "unreadable"),
     ] {
-        assert_eq!(err.kind(), ErrorKind::PermissionDenied, "{err}");
-        assert!(err.to_string().contains(root.join(path).to_str().unwrap()), "{err}");
-        assert!(err.suggestions().iter().any(|advice| advice.contains("owner")), "{err:?}");
+        assert_denied(&err, &root.join(path));
     }
+    let other = root.with_file_name("other");
+    let store = LocalStore::open(&other).await.unwrap();
+    let swept = LocalStore::open(other.join("swept")).await.unwrap();
+    for (err, path) in [
+        (store.exists(&key("closed/object")).await.unwrap_err(), "closed/object"),
+        (store.delete(&key("closed/object")).await.unwrap_err(), "closed/object"),
+        (store.list(&Prefix::root()).try_collect::<Vec<_>>().await.unwrap_err(), "closed"),
+        (swept.sweep(Duration::ZERO).await.unwrap_err(), &format!("swept/{LEFTOVER}")),
+    ] {
+        assert_denied(&err, &other.join(path));
+    }
+    let swept = swept.list(&Prefix::root());
+    let mut listed = swept.inspect_ok(|_| {
+        fs::set_permissions(other.join("swept"), fs::Permissions::from_mode(0o600)).unwrap();
+    });
+    assert!(listed.try_next().await.unwrap().is_some());
+    let rest = listed.try_collect::<Vec<_>>().await;
+    assert_eq!(rest.unwrap_err().kind(), ErrorKind::PermissionDenied, "a listing ends as if it were whole");
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o000)).unwrap();
+    // It is there: not "gone", which a disk that is not mounted would be.
+    assert_denied(&store.exists(&key("object")).await.unwrap_err(), &other);
+}
+
+fn assert_denied(err: &Error, path: &Path) {
+    assert_eq!(err.kind(), ErrorKind::PermissionDenied, "{err}");
+    assert!(err.to_string().contains(path.to_str().unwrap()), "{err}");
+    assert!(err.suggestions().iter().any(|advice| advice.contains("owner")), "{err:?}");
 }

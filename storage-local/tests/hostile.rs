@@ -11,7 +11,8 @@ use std::{
 };
 
 use backup_core::{
-    Error, ErrorKind, GetOptions, Key, ObjectMeta, Prefix, PutMode, PutOptions, Result, Store, StoreExt,
+    ByteStream, Error, ErrorKind, GetOptions, Key, ObjectMeta, Prefix, PutMode, PutOptions, Result, Store,
+    StoreExt,
 };
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -140,6 +141,40 @@ async fn a_pipe_is_never_opened_nor_listed() {
 }
 
 #[tokio::test]
+async fn a_socket_is_refused_by_its_name() {
+    let (_dir, root, store) = fixture().await;
+    let _socket = std::os::unix::net::UnixListener::bind(root.join("socket")).unwrap();
+    let err = store.get(&key("socket"), GetOptions::default()).await.unwrap_err();
+    assert_says(&err, ErrorKind::PermissionDenied, &root.join("socket"));
+    assert_eq!(list(&store, "").await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_missing_object_is_no_missing_path() {
+    let (_dir, _root, store) = fixture().await;
+    for err in [
+        store.get(&key("missing"), GetOptions::default()).await.unwrap_err(),
+        store.head(&key("missing")).await.unwrap_err(),
+    ] {
+        assert_eq!((err.kind(), err.message()), (ErrorKind::NotFound, "no such object"));
+        assert!(err.suggestions().iter().all(|advice| !advice.contains("path")), "{err:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_never_be_stored_is_refused_before_its_body_comes() {
+    let (_dir, _root, store) = fixture().await;
+    put(&store, "a/object").await.unwrap();
+    for (taken, kind) in [("a/object", ErrorKind::AlreadyExists), ("a", ErrorKind::Unsupported)] {
+        let never = ByteStream::new(futures::stream::pending());
+        let key = key(taken);
+        let refused = store.put(&key, never, PutOptions::default());
+        let refused = tokio::time::timeout(Duration::from_secs(60), refused).await.unwrap();
+        assert_eq!(refused.unwrap_err().kind(), kind);
+    }
+}
+
+#[tokio::test]
 async fn foreign_names_are_neither_listed_nor_swept() {
     let (_dir, root, store) = fixture().await;
     put(&store, "a/object").await.unwrap();
@@ -148,11 +183,12 @@ async fn foreign_names_are_neither_listed_nor_swept() {
     }
     for foreign in [".git", "System Volume Information", "lost+found"] {
         fs::create_dir(root.join(foreign)).unwrap();
-        fs::write(root.join(foreign).join("file"), "foreign").unwrap();
+        fs::write(root.join(foreign).join(".x.0123456789abcdef.part"), "foreign").unwrap();
     }
+    symlink("nothing", root.join(".link")).unwrap();
     assert_eq!(list(&store, "").await.unwrap(), ["a/object"]);
     assert_eq!(store.sweep(Duration::ZERO).await.unwrap().removed, 0);
-    assert_eq!(fs::read_dir(&root).unwrap().count(), 7);
+    assert_eq!(fs::read_dir(&root).unwrap().count(), 8);
     let err = put(&store, "lost+found/object").await.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::InvalidInput);
 }
@@ -171,11 +207,14 @@ async fn a_sweep_removes_what_is_older_than_the_grace_and_counts_it() {
     let hour = Duration::from_secs(3600);
     leftover("a/.old.0123456789abcdef.part", 3 * hour);
     leftover("only/leftovers/.old.0123456789abcdef.part", 3 * hour);
+    leftover("other/.old.0123456789abcdef.part", 3 * hour);
     leftover("a/.young.0123456789abcdef.part", hour);
     let report = store.sweep(2 * hour).await.unwrap();
-    assert_eq!((report.removed, report.freed_bytes), (2, 14));
+    assert_eq!((report.removed, report.freed_bytes), (3, 21));
     assert!(root.join("a/.young.0123456789abcdef.part").exists());
-    assert!(!root.join("only").exists(), "folders of nothing but leftovers stay");
+    for emptied in ["only", "other"] {
+        assert!(!root.join(emptied).exists(), "{emptied} held nothing but leftovers, and stays");
+    }
     assert_eq!(store.sweep(Duration::ZERO).await.unwrap().removed, 1);
     assert_eq!(list(&store, "").await.unwrap(), ["a/object"]);
 }

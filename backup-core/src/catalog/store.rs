@@ -224,20 +224,28 @@ async fn read_entry(
     if !filter.selects(&manifest) {
         return Ok(None);
     }
-    let mut notes = if let Some(notes) = notes {
-        notes
-    } else {
-        reachable(store, &Layout::of(&manifest.backup_ref()).notes()?).await?
+    let place = Layout::of(&manifest.backup_ref()).notes()?;
+    let notes = match notes {
+        Some(notes) => notes,
+        None => reachable(store, &place).await?,
     };
+    let annotations = match read_notes(store, notes).await {
+        // Notes vanish when their backup was removed meanwhile, or when one was taken back that not all of several
+        // stores took.
+        Err(err) if err.kind() == ErrorKind::NotFound => {
+            if !store.exists(key).await? {
+                return Ok(None);
+            }
+            read_notes(store, reachable(store, &place).await?).await?
+        }
+        read => read?,
+    };
+    Ok(Some(Entry::new(manifest, annotations)))
+}
+
+async fn read_notes(store: &dyn Store, mut notes: Vec<Key>) -> Result<Vec<Annotation>> {
     notes.sort_unstable();
-    let read =
-        stream::iter(notes).map(|note| read_note(store, note)).buffered(NOTE_READS).try_collect().await;
-    match read {
-        Ok(annotations) => Ok(Some(Entry::new(manifest, annotations))),
-        // Notes vanish when their backup was removed meanwhile.
-        Err(err) if err.kind() == ErrorKind::NotFound && !store.exists(key).await? => Ok(None),
-        Err(err) => Err(err),
-    }
+    stream::iter(notes).map(|note| read_note(store, note)).buffered(NOTE_READS).try_collect().await
 }
 
 /// The keys below a prefix in those of several stores that can be listed: enough for reading, and never for deleting.

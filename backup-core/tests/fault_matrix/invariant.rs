@@ -146,12 +146,15 @@ pub(crate) async fn settle(world: &World, pipeline: &Pipeline, fault: Fault) {
     tokio::time::timeout(Duration::from_secs(30), pipeline.settle())
         .await
         .expect("remains are removed in time");
-    // A commit that was under way goes on by itself.
-    for _ in 0..100 {
-        if !keys(&world.here).await.iter().any(|key| key.ends_with(".claim.json")) {
+    // A commit that was under way goes on by itself, and so does what is taken back of several stores.
+    let mut quiet = 0;
+    for _ in 0..250 {
+        let is_claimed = keys(&world.here).await.iter().any(|key| key.ends_with(".claim.json"));
+        quiet = if is_claimed || world.seam.is_busy() { 0 } else { quiet + 1 };
+        if quiet == 3 {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 

@@ -101,7 +101,7 @@ impl World {
             clock,
         };
         for _ in 0..3 {
-            let clean = world.clean_to(world.everywhere(&world.here, &world.there));
+            let clean = world.clean_to(world.everywhere(&world.here, &world.there, crate::PATIENT));
             world.good.push(clean.backup(BackupRequest::new()).await.unwrap().backup);
             world.clock.advance(TimeDelta::days(1));
         }
@@ -124,11 +124,11 @@ impl World {
     }
 
     /// The two stores as one, where the scenario is of two, else the first.
-    fn everywhere<S: Store + Clone>(&self, here: &S, there: &S) -> Arc<dyn Store> {
+    fn everywhere<S: Store + Clone>(&self, here: &S, there: &S, stall: Duration) -> Arc<dyn Store> {
         if !self.is_of_two() {
             return Arc::new(here.clone());
         }
-        let copy = |store: &S| CopyTo::new(store.clone()).with_stall_timeout(Duration::from_millis(400));
+        let copy = |store: &S| CopyTo::new(store.clone()).with_stall_timeout(stall);
         Arc::new(FanOut::new(CopyPolicy::All, vec![copy(here), copy(there)]).unwrap())
     }
 
@@ -170,7 +170,8 @@ impl World {
     /// The pipeline that breaks.
     pub(crate) fn pipeline(&self, stall: Duration) -> Pipeline {
         let (seam, dumper) = (&self.seam, self.dumper());
-        let store = self.everywhere(&self.seamed("here", &self.here), &self.seamed("there", &self.there));
+        let store =
+            self.everywhere(&self.seamed("here", &self.here), &self.seamed("there", &self.there), stall);
         let compressor: Arc<dyn Compressor> = match self.scenario {
             #[cfg(feature = "zstd")]
             Scenario::BackupCompressed => Arc::new(backup_core::compress::Zstd::default()),

@@ -112,6 +112,8 @@ impl Fault {
 #[derive(Debug, Clone)]
 pub(crate) struct Seam {
     state: Arc<Mutex<State>>,
+    /// Shared once more by each step that was begun and has not ended, also in a task that goes on by itself.
+    under_way: Arc<Arc<()>>,
     cut: Arc<Notify>,
     clock: ManualClock,
 }
@@ -126,7 +128,7 @@ struct State {
 
 impl Seam {
     pub(crate) fn new(clock: ManualClock) -> Self {
-        Self { state: Arc::default(), cut: Arc::default(), clock }
+        Self { state: Arc::default(), under_way: Arc::default(), cut: Arc::default(), clock }
     }
 
     /// Begins to count anew, with this fault ahead or none.
@@ -145,6 +147,11 @@ impl Seam {
 
     pub(crate) fn fired(&self) -> bool {
         self.state().fired
+    }
+
+    /// Whether somebody is between the beginning and the end of a step.
+    pub(crate) fn is_busy(&self) -> bool {
+        Arc::strong_count(&*self.under_way) > 1
     }
 
     /// Waits until the operation is to be dropped.
@@ -188,6 +195,7 @@ impl Seam {
         name: &str,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        let _until_it_ends = Arc::clone(&*self.under_way);
         match self.enter(site, name) {
             None => {
                 // A store in memory never waits, and so would leave no place to be dropped at.

@@ -199,3 +199,39 @@ pub(crate) fn read_up_to(file: &File, want: usize) -> io::Result<Vec<u8>> {
     bytes.truncate(want);
     Ok(bytes)
 }
+
+#[cfg(test)]
+// A test may block, and its files are small.
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_made_only_where_nothing_has_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = Dir::open(dir.path()).unwrap();
+        fs::write(dir.path().join("file"), "kept").unwrap();
+        symlink("nothing", dir.path().join("link")).unwrap();
+        for taken in ["file", "link"] {
+            assert_eq!(open.create_file(taken).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        }
+        assert_eq!(fs::read(dir.path().join("file")).unwrap(), b"kept");
+        assert!(!dir.path().join("nothing").exists());
+    }
+
+    #[test]
+    fn no_program_that_is_started_gets_what_is_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = Dir::open(dir.path()).unwrap();
+        let made = open.create_file("file").unwrap();
+        open.make_subdir("folder").unwrap();
+        for file in [made, open.open_file("file").unwrap(), open.subdir("folder").unwrap().0, open.0] {
+            assert!(
+                rustix::io::fcntl_getfd(&file).unwrap().contains(rustix::io::FdFlags::CLOEXEC),
+                "{file:?}"
+            );
+        }
+    }
+}

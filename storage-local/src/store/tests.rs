@@ -25,6 +25,7 @@ mod crash;
 mod lease;
 mod power_cut;
 mod refused;
+mod rivals;
 
 type Hook = Box<dyn FnMut(Step)>;
 
@@ -44,7 +45,7 @@ pub(crate) fn reached(step: Step) {
 
 /// Called by the code under test around each of its changes.
 pub(crate) fn changing<T>(change: Change<'_>, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    refused::calling(change.into(), || power_cut::changing(change, run))
+    refused::calling(change.into(), || rivals::changing(change, run))
 }
 
 /// Called by the code under test around each system call that changes nothing.
@@ -94,10 +95,15 @@ fn put_on_this_thread(writing: &Writing, hook: impl FnMut(Step) + 'static) -> Re
     sender.try_send(Piece::Chunk("whole ".into())).unwrap();
     sender.try_send(Piece::Chunk("object".into())).unwrap();
     sender.try_send(Piece::End).unwrap();
+    hooked(hook, || writing.run(pieces))
+}
+
+/// Runs something on this thread, with `hook` called after each step.
+fn hooked<T>(hook: impl FnMut(Step) + 'static, run: impl FnOnce() -> T) -> T {
     HOOK.set(Some(Box::new(hook)));
-    let result = writing.run(pieces);
+    let done = run();
     HOOK.set(None);
-    result
+    done
 }
 
 fn files(root: &Path) -> Vec<String> {
@@ -212,7 +218,7 @@ fn a_rival_that_is_first_wins_and_keeps_its_object() {
         move || fs::write(&path, "rival").unwrap()
     });
     let err = fixture.put(PutMode::Create, rival).unwrap_err();
-    assert_eq!(err.kind(), ErrorKind::AlreadyExists);
+    assert_eq!((err.kind(), err.message()), (ErrorKind::AlreadyExists, "the object exists already"));
     assert_eq!(fs::read(path).unwrap(), b"rival");
     assert_eq!(fixture.files(), ["a/b/object"]);
 }
@@ -241,6 +247,8 @@ fn a_folder_swapped_for_a_link_leads_nowhere_else() {
     // The way to the object cannot be made durable any more: the put fails, and takes back what it made.
     let err = fixture.put(PutMode::Create, swap).unwrap_err();
     assert!(!err.suggestions().is_empty(), "{err}");
+    let path = fixture.path("a").display().to_string();
+    assert!(err.context().any(|(_, value)| value == path), "{err} does not name {path}");
     assert!(files(&outside).is_empty());
     assert_eq!(fixture.files(), ["a"]);
 }

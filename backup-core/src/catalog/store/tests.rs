@@ -260,6 +260,23 @@ async fn a_backup_that_vanishes_while_it_is_listed_is_no_error() {
 }
 
 #[tokio::test]
+async fn a_note_that_vanishes_while_it_is_listed_is_no_error_and_hides_no_other() {
+    let store = MemoryStore::new();
+    let catalog = StoreCatalog::new(store.clone());
+    let manifest = manifest("prod", "shop", 0);
+    catalog.insert(&manifest).await.unwrap();
+    for _ in 0..2 {
+        catalog.annotate(&manifest.backup_ref(), &held()).await.unwrap();
+    }
+    // The manifest is read first.
+    for note in [2, 3] {
+        let vanishing = FaultyStore::new(store.clone()).fail_on(StoreOp::Get, note, ErrorKind::NotFound);
+        let entry = StoreCatalog::new(vanishing).list(&Filter::all()).next().await.unwrap().unwrap();
+        assert_eq!(entry.annotations.len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_note_on_a_backup_that_was_removed_meanwhile_does_not_stay() {
     let mut store = MockStore::new();
     let mut looks = 0;

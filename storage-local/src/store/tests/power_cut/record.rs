@@ -68,8 +68,8 @@ fn recordings() -> MutexGuard<'static, Vec<Recording>> {
     RECORDINGS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes a change, and writes it down.
-pub(in super::super) fn changing<T>(
+/// Called by the code under test around each of its changes.
+pub(in crate::store::tests) fn changing<T>(
     change: Change<'_>,
     run: impl FnOnce() -> io::Result<T>,
 ) -> io::Result<T> {
