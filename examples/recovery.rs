@@ -17,8 +17,14 @@ mod golden_facts;
 #[path = "recovery/golden_live.rs"]
 mod golden_live;
 
+#[path = "recovery/golden_sealed.rs"]
+mod golden_sealed;
+
 #[path = "recovery/golden_write.rs"]
 mod golden_write;
+
+#[path = "recovery/golden_write_sealed.rs"]
+mod golden_write_sealed;
 
 #[path = "recovery/runbooks.rs"]
 mod runbooks;

@@ -69,7 +69,7 @@ pub enum ErrorKind {
     AuthenticationFailed,
     /// The server has no database of that name.
     DatabaseNotFound,
-    /// A service is out of reach for now.
+    /// A service is out of reach for now, or the process is short of files, threads or memory.
     Unavailable,
     /// A service asks for fewer requests.
     RateLimited,
@@ -254,11 +254,17 @@ impl Error {
     #[must_use]
     pub fn suggestions(&self) -> Vec<&str> {
         if self.0.suggestions.is_empty() {
-            // What is missing is a path then, and no backup.
-            let of_path = self.0.source.as_ref().is_some_and(|source| source.is::<io::Error>());
-            return match self.0.kind {
-                ErrorKind::NotFound if of_path => vec!["check that the path exists and is spelled right"],
-                kind => kind.suggestion().into_iter().collect(),
+            let io = self.0.source.as_ref().and_then(|source| source.downcast_ref::<io::Error>());
+            return match (self.0.kind, io.map(io::Error::kind)) {
+                // What is missing is a path then, and no backup.
+                (ErrorKind::NotFound, Some(_)) => vec!["check that the path exists and is spelled right"],
+                (ErrorKind::StorageFull, Some(io::ErrorKind::FileTooLarge)) => {
+                    vec!["check `ulimit -f`, and whether the file system takes files of this size"]
+                }
+                (ErrorKind::Unavailable, Some(io::ErrorKind::OutOfMemory)) => {
+                    vec!["raise the limit of the process's memory (`ulimit -v`, or that of its container)"]
+                }
+                (kind, _) => kind.suggestion().into_iter().collect(),
             };
         }
         self.0.suggestions.iter().map(String::as_str).collect()
@@ -339,6 +345,7 @@ impl From<io::Error> for Error {
                 (ErrorKind::StorageFull, "the file is larger than the file system or a limit allows")
             }
             io::ErrorKind::TimedOut => (ErrorKind::Timeout, "timed out"),
+            io::ErrorKind::OutOfMemory => (ErrorKind::Unavailable, "no memory is left"),
             _ => (ErrorKind::Unexpected, "i/o failed"),
         };
         Error::new(kind, message).with_source(err)
@@ -375,6 +382,18 @@ mod tests {
     fn a_missing_path_is_not_advised_to_list_backups() {
         let err = Error::from(io::Error::from(io::ErrorKind::NotFound));
         assert_eq!(err.suggestions(), ["check that the path exists and is spelled right"]);
+    }
+
+    #[test]
+    fn a_limit_of_the_process_is_named_with_how_it_is_raised() {
+        for (met, kind, limit) in [
+            (io::ErrorKind::FileTooLarge, ErrorKind::StorageFull, "ulimit -f"),
+            (io::ErrorKind::OutOfMemory, ErrorKind::Unavailable, "ulimit -v"),
+        ] {
+            let err = Error::from(io::Error::from(met));
+            assert_eq!(err.kind(), kind);
+            assert!(err.suggestions().concat().contains(limit), "{:?}", err.suggestions());
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ use owner::{Moment, Owner};
 /// How long a lease that is not renewed keeps others out, unless said otherwise: three minutes.
 pub const LEASE_TTL: Duration = Duration::from_secs(180);
 /// How often a lease is asked for again while it is waited for.
-const POLL: Duration = Duration::from_secs(1);
+pub(crate) const POLL: Duration = Duration::from_secs(1);
 /// How long the release of a dropped lease may take.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -120,25 +120,6 @@ impl Lease {
         let standing = Mutex::new(Standing { generation, renewed, lost: false });
         tracing::debug!(name, generation, "took the lease");
         Ok(Self { held: Arc::new(Held { chain, owner, ttl, standing }), removals, armed: true })
-    }
-
-    /// The same, asking again while another holds it, for `patience`.
-    pub(crate) async fn take_in_turn(
-        store: &Arc<dyn Store>,
-        name: &str,
-        ttl: Duration,
-        patience: Duration,
-        removals: &TaskTracker,
-    ) -> Result<Self> {
-        let until = tokio::time::Instant::now() + patience;
-        loop {
-            match Self::take_with(Arc::clone(store), name, ttl, removals.clone()).await {
-                Err(err) if LeaseHeld::of(&err).is_some() && tokio::time::Instant::now() < until => {
-                    tokio::time::sleep(POLL.min(ttl / 3)).await;
-                }
-                taken => return taken,
-            }
-        }
     }
 
     /// The number of the last renewal, higher than that of any holder before.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use backup_core::{
-    Annotation, BackupRef, Catalog, Clock, Entry, ErrorKind, Event, Evidence, Filter, GetOptions, Key,
+    Annotation, BackupRef, Catalog, Clock, Entry, ErrorKind, Event, Evidence, Filter, GetOptions, Key, Lease,
     LeaseHeld, Level, MemoryStore, Note, Operation, Pipeline, Prefix, PutOptions, Retention, Store,
     StoreCatalog, StoreExt, Verdict,
     compress::Identity,

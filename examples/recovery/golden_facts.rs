@@ -41,10 +41,18 @@ impl Golden {
     /// The same, with what opens the backup of a fact.
     pub(crate) async fn opening(&self, fact: &Fact) -> Pipeline {
         let pipeline = self.pipeline().await;
+        match self.key(fact) {
+            Some(key) => pipeline.with_encryptor(key),
+            None => pipeline,
+        }
+    }
+
+    /// What opens the backup of a fact, if anything has to.
+    pub(crate) fn key(&self, fact: &Fact) -> Option<Age> {
         match fact.sealed {
-            Sealed::Not => pipeline,
-            Sealed::ForKey => pipeline.with_encryptor(Age::for_identities(&self.identity()).unwrap()),
-            Sealed::ByPassphrase => pipeline.with_encryptor(Age::for_passphrase(&PASSPHRASE.into()).unwrap()),
+            Sealed::Not => None,
+            Sealed::ForKey => Some(Age::for_identities(&self.identity()).unwrap()),
+            Sealed::ByPassphrase => Some(Age::for_passphrase(&PASSPHRASE.into()).unwrap()),
         }
     }
 
@@ -82,6 +90,8 @@ pub(crate) struct Fact {
     /// Format and compression.
     pub(crate) form: Form,
     pub(crate) sealed: Sealed,
+    /// Whether its manifest tells its recipients alone what is computed from plain bytes; those of before tell everybody.
+    pub(crate) hides: bool,
     pub(crate) kind: Kind,
     /// How deep it was proven.
     pub(crate) proven: &'static str,
@@ -102,8 +112,39 @@ const FILE_ZSTD: (&str, &str) = ("database", "zstd");
 
 /// All of them, the newest first.
 pub(crate) const FACTS: &[Fact] = &[
+    pg("production/shop/backup-20261031-020000", ("plain", "none"), SHOP)
+        .sealed(Sealed::ByPassphrase)
+        .hides()
+        .proven("digest"),
+    sqlite("production/notes/backup-20261030-040000", ("database", "none"), MY)
+        .sealed(Sealed::ForKey)
+        .hides()
+        .proven("equal"),
+    pg("production/shop/backup-20261030-020000", ("directory", "zstd"), NOT_SHOWN)
+        .sealed(Sealed::ForKey)
+        .hides()
+        .proven("restored"),
+    sqlite("production/notes/backup-20261029-040000", ("database", "gzip"), MY)
+        .sealed(Sealed::ForKey)
+        .hides(),
+    my("production/my%20shop/backup-20261029-023000", ("databases", "zstd"), SEVERAL)
+        .sealed(Sealed::ForKey)
+        .hides(),
+    pg("production/shop/backup-20261029-020000", ("custom", "none"), SHOP)
+        .sealed(Sealed::ForKey)
+        .hides()
+        .proven("equal"),
     sqlite("production/notes/backup-20261028-040000", ("database", "gzip"), MY).proven("digest"),
+    pg("production/archive/backup-20261028-033000", PLAIN_ZSTD, ARCHIVE).sealed(Sealed::ForKey).hides(),
     sqlite("production/dev/backup-20261028-030000", FILE_ZSTD, PRISMA).kind(Kind::PreMigration),
+    my("production/my%20shop/backup-20261028-023000", ("plain", "none"), MY)
+        .sealed(Sealed::ForKey)
+        .hides()
+        .proven("equal"),
+    pg("production/shop/backup-20261028-020000", PLAIN_ZSTD, SHOP)
+        .sealed(Sealed::ForKey)
+        .hides()
+        .kind(Kind::Daily),
     sqlite("production/notes/backup-20261027-040000", FILE_ZSTD, MY).sealed(Sealed::ForKey),
     sqlite("production/notes/backup-20261026-040000", ("database", "none"), MY).proven("equal"),
     pg("production/archive/backup-20261026-030000", PLAIN_GZIP, ARCHIVE).sealed(Sealed::ForKey),
@@ -141,12 +182,25 @@ const fn sqlite(name: &'static str, form: Form, tables: Tables) -> Fact {
 }
 
 const fn fact(name: &'static str, engine: &'static str, form: Form, tables: Tables) -> Fact {
-    Fact { name, engine, form, sealed: Sealed::Not, kind: Kind::Manual, proven: "decoded", tables }
+    Fact {
+        name,
+        engine,
+        form,
+        sealed: Sealed::Not,
+        hides: false,
+        kind: Kind::Manual,
+        proven: "decoded",
+        tables,
+    }
 }
 
 impl Fact {
     const fn sealed(self, sealed: Sealed) -> Self {
         Self { sealed, ..self }
+    }
+
+    const fn hides(self) -> Self {
+        Self { hides: true, ..self }
     }
 
     const fn kind(self, kind: Kind) -> Self {

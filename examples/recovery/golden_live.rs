@@ -78,6 +78,13 @@ async fn what_was_dumped_from_postgresql_is_restored_value_by_value() {
                 server.psql(&name, &format!("{sums} third")).await,
             );
             assert_eq!((&*first, &*third), (FIRST, THIRD), "{}", fact.name);
+            let part = format!("part_{number}");
+            let target = PgRestore::from_url(&server.url(&part)).unwrap().client_dir(server.bin(""));
+            let third = RestoreRequest::new().tables(["public.third"]).confirmed();
+            let report = golden.opening(fact).await.restore(&fact.backup(), &target, third).await;
+            let report = report.unwrap_or_else(|err| panic!("{}: {err:?}", fact.name));
+            assert_eq!((report.tables, report.rows), (1, 3), "{}", fact.name);
+            assert_eq!(server.psql(&part, &format!("{sums} third")).await, THIRD, "{}", fact.name);
             continue;
         }
         assert_eq!((report.tables, report.rows), (2, 7), "{}", fact.name);
@@ -138,6 +145,8 @@ async fn what_was_dumped_from_mariadb_and_mysql_is_restored_value_by_value() {
                 server.sql("my stock", "SELECT GROUP_CONCAT(name ORDER BY id) FROM articles;").await,
                 "tea,cup"
             );
+            // Another one is restored into the same.
+            server.sql("mysql", "DROP DATABASE `my shop`; DROP DATABASE `my stock`;").await;
         }
     }
 }

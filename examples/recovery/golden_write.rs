@@ -1,15 +1,16 @@
 //! Writes the golden backups of a release, once, as any application would; then they are frozen.
 //!
-//! Two runs, in a folder of the workspace, on a machine with PostgreSQL and MariaDB, and with a newer PostgreSQL and a MySQL:
+//! Runs in a folder of the workspace, on a machine with PostgreSQL and MariaDB, and with a newer PostgreSQL and a MySQL:
 //!
 //! ```text
 //! cargo test --package examples --all-features --test recovery --no-run        # says where the program is
 //! as_app() { BACKUP_GOLDEN_WRITE=1 unshare --uts --mount sh -c 'hostname app-1; mount -t tmpfs none /srv; exec "$@"' sh "$@"; }
 //! as_app target/debug/deps/recovery-… --ignored --exact golden_write::what_is_installed
 //! BACKUP_TEST_PG_BIN=… BACKUP_TEST_MYSQL_BIN=… as_app target/debug/deps/recovery-… --ignored --exact golden_write::newer_servers
+//! as_app target/debug/deps/recovery-… --ignored --exact golden_write_sealed::sealed_manifests
 //! ```
 //!
-//! What is there already is never written again: a release's backups are those that it wrote.
+//! What is there already is never written again: each run adds to what the ones before it wrote.
 
 use std::path::{Path, PathBuf};
 
@@ -41,17 +42,17 @@ use super::golden_facts::{PASSPHRASE, copy_folder, release};
 /// Where they are written to, so that this is what they tell of the machine.
 const STORE: &str = "/srv/backups";
 const OFFSITE: &str = "/srv/offsite";
-const SHOP: &str = "/srv/shop";
+pub(crate) const SHOP: &str = "/srv/shop";
 
-struct Writer {
+pub(crate) struct Writer {
     clock: ManualClock,
     store: LocalStore,
     offsite: LocalStore,
-    key: Age,
+    pub(crate) key: Age,
 }
 
 impl Writer {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         assert!(
             std::env::var_os("BACKUP_GOLDEN_WRITE").is_some(),
             "the head of this file says how it is run"
@@ -82,11 +83,11 @@ impl Writer {
         }
     }
 
-    fn at(&self, time: &str) {
+    pub(crate) fn at(&self, time: &str) {
         self.clock.set(format!("2026-10-{time}:00Z").parse().unwrap());
     }
 
-    fn pipeline(&self, dumper: impl Dumper, environment: &str) -> Pipeline {
+    pub(crate) fn pipeline(&self, dumper: impl Dumper, environment: &str) -> Pipeline {
         Pipeline::new(dumper, self.store.clone()).with_environment(environment).with_clock(self.clock.clone())
     }
 
@@ -97,7 +98,7 @@ impl Writer {
     }
 
     /// Takes what was written into the release.
-    async fn keep(self) {
+    pub(crate) async fn keep(self) {
         let release = release();
         for (name, at) in [("store", STORE), ("offsite", OFFSITE)] {
             let kept = release.join(name);
@@ -113,7 +114,7 @@ impl Writer {
 }
 
 /// Backs up, which has to work without a warning, and proves what came of it.
-async fn made(pipeline: &Pipeline, request: BackupRequest, level: Level) -> BackupRef {
+pub(crate) async fn made(pipeline: &Pipeline, request: BackupRequest, level: Level) -> BackupRef {
     let report = pipeline.backup(request).await.unwrap();
     assert!(report.warnings.is_empty(), "{:?}", report.warnings);
     if level > Level::Digest {
@@ -122,7 +123,7 @@ async fn made(pipeline: &Pipeline, request: BackupRequest, level: Level) -> Back
     report.backup
 }
 
-fn rehearsal(restorer: impl Restorer) -> Rehearsal {
+pub(crate) fn rehearsal(restorer: impl Restorer) -> Rehearsal {
     Rehearsal::new(restorer)
 }
 
@@ -147,7 +148,7 @@ async fn newer_servers() {
     writer.keep().await;
 }
 
-async fn filled_postgresql(database: &str, sql: &str) -> PrivatePostgres {
+pub(crate) async fn filled_postgresql(database: &str, sql: &str) -> PrivatePostgres {
     let server = PrivatePostgres::start().await;
     server.create_database(database).await;
     server.psql(database, sql).await;
@@ -236,11 +237,16 @@ async fn filled_mysql(database: &str) -> PrivateMysql {
     server
 }
 
-async fn mariadb(writer: &Writer) {
+pub(crate) async fn filled_mariadb() -> PrivateMysql {
     let server = filled_mysql("my shop").await;
     assert_eq!(server.flavour(), Flavour::MariaDb, "leave BACKUP_TEST_MYSQL_BIN unset");
     server.create_database("my stock").await;
     server.sql("my stock", "CREATE TABLE articles (id int PRIMARY KEY, name text); INSERT INTO articles VALUES (1, 'tea'), (2, 'cup');").await;
+    server
+}
+
+async fn mariadb(writer: &Writer) {
+    let server = filled_mariadb().await;
     let dump = || MysqlDump::from_url(&server.url("my shop")).unwrap();
 
     writer.at("20T02:30");
@@ -268,7 +274,7 @@ async fn mysql(writer: &Writer) {
         .await;
 }
 
-fn filled_sqlite(path: &Path) {
+pub(crate) fn filled_sqlite(path: &Path) {
     let database = Connection::open(path).unwrap();
     database.execute_batch(include_str!("golden_sqlite.sql")).unwrap();
 }

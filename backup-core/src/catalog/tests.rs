@@ -271,3 +271,35 @@ fn a_number_is_the_name_of_no_record() {
         serde_json::from_str::<serde_json::Value>(json).unwrap()
     );
 }
+
+#[tokio::test]
+async fn backups_of_one_second_are_listed_in_one_order_however_they_come() {
+    let made = |environment: &str, database: &str, number| {
+        let mut manifest = sample_manifest(environment, database, time(0));
+        manifest.id = BackupId::generate(time(0), None, number).unwrap();
+        Entry::new(manifest, Vec::new())
+    };
+    let entries = [
+        made("production", "shop", 2),
+        made("production", "orders", 1),
+        made("production", "shop", 1),
+        made("staging", "orders", 1),
+    ];
+    let names = |entries: &[Entry]| -> Vec<_> {
+        entries.iter().map(|entry| entry.manifest.backup_ref().to_string()).collect()
+    };
+    // Every order in which four may come: each number says which of those that are left is next.
+    for order in 0..24 {
+        let (mut left, mut come) = (entries.to_vec(), Vec::new());
+        let mut order = order;
+        while !left.is_empty() {
+            come.push(left.remove(order % left.len()));
+            order /= left.len() + 1;
+        }
+        let mut catalog = MockCatalog::new();
+        catalog.expect_list().return_once(move |_| stream::iter(come).map(Ok).boxed());
+        let pipeline = crate::Pipeline::for_store(MemoryStore::new()).with_catalog(catalog);
+        let listing = pipeline.list(&Filter::all()).await.unwrap();
+        assert_eq!(names(&listing.entries), names(&entries));
+    }
+}

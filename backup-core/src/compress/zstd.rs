@@ -60,8 +60,9 @@ const DEFAULT_THREADS_MAX: usize = 4;
 /// The largest window that a decoder accepts: 2^25 bytes.
 const WINDOW_LOG_MAX: u32 = 25;
 
-/// What the library says about a larger one; it has no number for it that is stable.
+/// What the library says about a larger one, and where it gets no memory; it has no numbers for them that are stable.
 const WINDOW_TOO_LARGE: &str = "Frame requires too much memory for decoding";
+const NO_MEMORY: &str = "Allocation error : not enough memory";
 
 impl Zstd {
     /// A compressor of `level`, from 1 (fast) to 19 (small).
@@ -182,6 +183,10 @@ fn behind(buffer: &mut Vec<u8>) -> OutBuffer<'_, Vec<u8>> {
 
 fn corrupt(code: usize) -> Error {
     let name = zstd_safe::get_error_name(code);
+    if name == NO_MEMORY {
+        // It says nothing of the data.
+        return no_memory();
+    }
     let err = Error::new(ErrorKind::Corrupt, "not valid zstd data").with_context("detail", name);
     if name == WINDOW_TOO_LARGE {
         return err.with_suggestion(
@@ -192,11 +197,17 @@ fn corrupt(code: usize) -> Error {
 }
 
 fn refused(code: usize) -> Error {
-    Error::new(ErrorKind::Unexpected, "zstd failed").with_context("detail", zstd_safe::get_error_name(code))
+    let name = zstd_safe::get_error_name(code);
+    if name == NO_MEMORY {
+        return no_memory();
+    }
+    Error::new(ErrorKind::Unexpected, "zstd failed").with_context("detail", name)
 }
 
 fn no_memory() -> Error {
-    Error::new(ErrorKind::Unexpected, "no memory for a zstd context")
+    Error::new(ErrorKind::Unavailable, "zstd got no memory").with_suggestion(
+        "raise the limit of the process's memory (`ulimit -v`, or that of its container), or compress on fewer threads",
+    )
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The lease under which the pipeline deletes what nobody named.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{Pipeline, claim::CLEAN_UP_TIMEOUT};
-use crate::{Key, Lease, Result};
+use crate::{Key, Lease, LeaseHeld, Result, lease::POLL};
 
 /// One lease for all of it: a sweep and a prune remove the same things.
 const PRUNE: &str = "prune";
@@ -17,8 +19,18 @@ impl Pipeline {
     /// Takes the lease, waiting for whoever holds it: where another database was backed up at the same time, it is its
     /// retention, and soon done.
     pub(super) async fn lease_in_turn(&self, patience: Duration) -> Result<Lease> {
-        let lease = Lease::take_in_turn(&self.store, PRUNE, self.lease_ttl, patience, &self.removals);
-        self.within("lease", lease).await
+        let until = Instant::now() + patience;
+        loop {
+            let (store, removals) = (Arc::clone(&self.store), self.removals.clone());
+            // The stall timeout is for a store that hangs: that another is at work is none, however long it takes.
+            let asked = Lease::take_with(store, PRUNE, self.lease_ttl, removals);
+            match self.within("lease", asked).await {
+                Err(err) if LeaseHeld::of(&err).is_some() && Instant::now() < until => {
+                    tokio::time::sleep(POLL.min(self.lease_ttl / 3)).await;
+                }
+                taken => return taken,
+            }
+        }
     }
 
     /// Lets others have the lease; a store that hangs is not waited for.

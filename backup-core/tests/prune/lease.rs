@@ -37,6 +37,30 @@ async fn of_two_prunes_at_once_one_works_and_the_other_is_told_by_whom_while_bac
     check_only(&store, &[backups[4].clone(), made], "after the rerun").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn retention_that_waited_for_another_says_who_it_is_however_short_the_stall_timeout() {
+    let (store, clock, backups) = made(3).await;
+    let day = Duration::from_secs(24 * 60 * 60);
+    let other = Lease::take(Arc::new(store.clone()), "prune", day).await.unwrap();
+    let waiting = pipeline(store.clone(), &clock)
+        .with_retention(last(2))
+        .unwrap()
+        .with_stall_timeout(Duration::from_secs(5))
+        .with_lease_ttl(Duration::from_secs(60));
+    let asked = tokio::time::Instant::now();
+    let report = waiting.backup(BackupRequest::new()).await.unwrap();
+    assert!(asked.elapsed() >= Duration::from_secs(60), "{:?}", asked.elapsed());
+    let [warning] = &report.warnings[..] else { panic!("{:?}", report.warnings) };
+    let pid = format!("pid: {}", std::process::id());
+    for said in ["another process is at work in this store", "since: ", "free_after_seconds: 86", &pid] {
+        assert!(warning.contains(said), "{said}: {warning}");
+    }
+    other.release().await;
+    waiting.backup(BackupRequest::new()).await.unwrap();
+    let left = listed(&store).await;
+    assert!(left.len() == 2 && !left.contains(&backups[2]), "{left:?}");
+}
+
 async fn keys_of_lease(store: &MemoryStore) -> bool {
     let leases = Prefix::parse("leases").unwrap();
     !store.list(&leases).try_collect::<Vec<_>>().await.unwrap().is_empty()

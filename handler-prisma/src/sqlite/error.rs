@@ -64,7 +64,20 @@ pub(super) fn fold(err: rusqlite::Error, path: &Path) -> Error {
             "no space left on the device",
             Some("free space there, or name another folder for temporary copies"),
         ),
-        (ErrorCode::SystemIoFailure, _) => (ErrorKind::Unexpected, "reading or writing it failed", None),
+        (ErrorCode::OutOfMemory, _) => (
+            ErrorKind::Unavailable,
+            "SQLite got no memory",
+            Some("raise the limit of the process's memory (`ulimit -v`, or that of its container)"),
+        ),
+        // SQLite keeps the reason to itself: the disk, or a file system that takes no file of this size.
+        (ErrorCode::SystemIoFailure, _) => (
+            ErrorKind::Unexpected,
+            "reading or writing it failed",
+            Some(
+                "look at the kernel's log and the disk's health, and whether the file system takes files of this \
+                 size (FAT ends at 4 GiB)",
+            ),
+        ),
         _ => (ErrorKind::Unexpected, "SQLite failed", None),
     };
     let mut folded = Error::new(kind, message)

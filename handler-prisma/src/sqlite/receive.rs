@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -91,10 +91,11 @@ fn corrupt(message: &str) -> Error {
     Error::new(ErrorKind::Corrupt, message)
 }
 
-fn no_room(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
+fn no_room(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
     move |err| {
+        let more_room_helps = err.kind() != io::ErrorKind::FileTooLarge;
         let err = error::io_at(path)(err);
-        if err.kind() == ErrorKind::StorageFull {
+        if err.kind() == ErrorKind::StorageFull && more_room_helps {
             return err.with_suggestion(
                 "free space beside the target: the restored database is built there before it takes its place",
             );

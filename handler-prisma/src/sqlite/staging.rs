@@ -83,11 +83,24 @@ impl Staging {
         self.folder.close().map_err(io_at(&path))
     }
 
-    /// Says so before a copy of `bytes` fills the disk.
+    /// Says so before a copy of `bytes` fills the disk, or ends the process by the signal of its limit.
     pub(super) fn require_space(&self, bytes: u64) -> Result<()> {
         #[cfg(unix)]
         {
             let path = self.folder.path();
+            let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+            if let Some(limit) = limit.filter(|limit| *limit < bytes) {
+                return Err(Error::new(
+                    ErrorKind::StorageFull,
+                    "the temporary copy of the database is larger than this process may make a file",
+                )
+                .with_context("folder", path.parent().unwrap_or(path).display())
+                .with_context("needed_bytes", bytes)
+                .with_context("limit_bytes", limit)
+                .with_suggestion(
+                    "raise the limit of the size of files (`ulimit -f`, or LimitFSIZE= of the service)",
+                ));
+            }
             let disk = rustix::fs::statvfs(path).map_err(|err| io_at(path)(err.into()))?;
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             if free < bytes {

@@ -89,8 +89,13 @@ impl Ending {
             end_frame(&mut context, &mut pieces, &mut made)?;
             Ok(Ended { context, made })
         });
-        let thread = thread
-            .map_err(|err| Error::new(ErrorKind::Unexpected, "no thread can be started").with_source(err))?;
+        let thread = thread.map_err(|err| {
+            Error::new(ErrorKind::Unavailable, "no thread can be started")
+                .with_suggestion(
+                    "raise the limits of the process's threads and memory (`ulimit -u`, `ulimit -v`)",
+                )
+                .with_source(err)
+        })?;
         Ok(Self(Some(thread)))
     }
 

@@ -50,6 +50,17 @@ fn an_encoder_takes_no_more_memory_than_documented() {
 }
 
 #[test]
+fn missing_memory_is_told_from_damage_and_advised() {
+    // The number is an error of the library, the name what is looked for: both are those of the linked version.
+    let code = 0_usize.wrapping_sub(64);
+    assert_eq!(zstd_safe::get_error_name(code), NO_MEMORY);
+    for err in [refused(code), corrupt(code), no_memory()] {
+        assert_eq!(err.kind(), ErrorKind::Unavailable);
+        assert!(err.suggestions().concat().contains("memory"), "{err:?}");
+    }
+}
+
+#[test]
 fn joined_files_decode_to_joined_bytes() {
     let zstd = Zstd::default();
     let (first, second) = (sample(400_000, 3), sample(10, 4));
