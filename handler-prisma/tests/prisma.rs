@@ -23,3 +23,6 @@ mod kits;
 
 #[path = "prisma/guard.rs"]
 mod guard;
+
+#[path = "prisma/dropped.rs"]
+mod dropped;

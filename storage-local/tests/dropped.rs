@@ -5,10 +5,7 @@
 
 use std::{
     fs,
-    future::poll_fn,
     path::Path,
-    pin::pin,
-    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -16,7 +13,7 @@ use backup_core::{
     ByteStream, ErrorKind, Filter, GetOptions, Key, Level, Pipeline, Prefix, PutMode, PutOptions, Result,
     Store, StoreExt,
     pipeline::BackupRequest,
-    testkit::{clock::ManualClock, fake::FakeDumper},
+    testkit::{clock::ManualClock, fake::FakeDumper, faults::polled},
 };
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -60,21 +57,6 @@ fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Polls `future` until it is ready or was polled `most` times; then it is dropped.
-async fn polled<T>(most: u64, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    let mut polls = 0;
-    poll_fn(|context| {
-        polls += 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending if polls == most => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
 /// A call of a store, by its name.
 async fn call(name: &str, store: &LocalStore) -> Result<()> {
     let overwrite = PutOptions::default().with_mode(PutMode::Overwrite);
@@ -116,7 +98,7 @@ async fn dropped_anywhere(name: &str) {
         let root = dir.path().join("store");
         let store = LocalStore::open(&root).await.unwrap();
         store.put_bytes(&key("a/old"), OLD).await.unwrap();
-        let ended = polled(most, call(name, &store)).await;
+        let (ended, _) = polled(most, call(name, &store)).await;
         let case = format!("{name}, dropped after {most} polls");
         for file in settled(&root).await {
             // What a key leads to is whole, whichever it is.

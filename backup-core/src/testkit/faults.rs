@@ -1,8 +1,11 @@
-//! Faults on purpose: [`FaultyStore`] around any store, and bodies that break.
+//! Faults on purpose: [`FaultyStore`] around any store, bodies that break, and calls that are [dropped](polled).
 
 use std::{
     collections::BTreeMap,
+    future::poll_fn,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
@@ -21,6 +24,29 @@ pub fn broken_body(chunks: impl IntoIterator<Item = impl Into<Bytes>>, kind: Err
     ByteStream::new(
         futures::stream::iter(chunks).chain(futures::stream::once(async move { Err(fault(kind)) })),
     )
+}
+
+/// Polls `future` until it is ready or was polled `most` times, and drops it then; what it returned, and how often it was
+/// polled.
+///
+/// Called with 1, 2, 3 and so on, until the future ends before, it drops an operation at each of its awaits.
+///
+/// # Cancel safety
+///
+/// Drops the future with itself.
+pub async fn polled<T>(most: u64, future: impl Future<Output = T>) -> (Option<T>, u64) {
+    let mut future = pin!(future);
+    let mut polls = 0;
+    let ended = poll_fn(|context| {
+        polls += 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if polls == most => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    });
+    let ended = ended.await;
+    (ended, polls)
 }
 
 fn fault(kind: ErrorKind) -> Error {

@@ -1,12 +1,13 @@
 //! Every operation, dropped at every await.
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Instant};
+use std::time::Instant;
 
 use backup_core::{
     Annotation, Catalog, Clock, Filter, JsonCatalog, Note, Pipeline, Result, SystemClock,
     catalog::find,
     health::HealthPolicy,
     pipeline::{DiffSide, RestoreRequest},
+    testkit::faults::polled,
 };
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::oneshot;
@@ -22,23 +23,6 @@ use crate::{
 /// What only looks at what there is: names of functions.
 pub(crate) const LOOKS: &str =
     "probe list entry health health_facts orphans diff test_keys plan_prune plan_restore find";
-
-/// Polls `future` until it is ready or was polled `most` times; then it is dropped. What it returned, and how often it was
-/// polled.
-pub(crate) async fn polled<T>(most: u64, future: impl Future<Output = T>) -> (Option<T>, u64) {
-    let mut future = pin!(future);
-    let mut polls = 0;
-    let ended = poll_fn(|context| {
-        polls += 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending if polls == most => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    });
-    let ended = ended.await;
-    (ended, polls)
-}
 
 /// After how many of the `all` polls to drop: every one, or a spread of `few`.
 pub(crate) fn places(all: u64, few: u64) -> impl Iterator<Item = u64> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backup_core::ErrorKind;
+use backup_core::{ErrorKind, testkit::faults::polled};
 use handler_pgdump::PgAdvisoryLock;
 
 use crate::server::Server;
@@ -30,4 +30,15 @@ async fn a_lock_is_held_until_it_is_released_dropped_or_lost() {
     );
     assert_eq!(held.release().await.unwrap_err().kind(), ErrorKind::Unavailable);
     lock.take(&config, LONG).await.unwrap().release().await.unwrap();
+
+    // A call that is dropped, wherever that is, takes nothing that stays.
+    for most in 1.. {
+        let (taken, _) = polled(most, lock.take(&config, LONG)).await;
+        let is_taken = taken.is_some_and(|taken| taken.is_ok());
+        lock.take(&config, LONG).await.unwrap().release().await.unwrap();
+        if is_taken {
+            assert!(most > 3, "it waits for nothing");
+            break;
+        }
+    }
 }

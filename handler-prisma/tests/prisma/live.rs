@@ -41,6 +41,7 @@ pub(crate) struct Live {
     pub(crate) project: PrismaProject,
     /// The name of the database on its server.
     pub(crate) database: String,
+    pub(crate) url: String,
 }
 
 /// What the CLI had done last.
@@ -112,7 +113,7 @@ impl Live {
             }
             _ => project,
         };
-        Self { engine, files, project, database }
+        Self { engine, files, project, database, url: url.to_owned() }
     }
 
     async fn fill_mysql(&self, state: State) {
