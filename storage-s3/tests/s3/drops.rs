@@ -137,7 +137,7 @@ async fn dropped_anywhere(name: &str) {
             let overwrite = PutOptions::default().with_mode(PutMode::Overwrite);
             store.put(&key("a/b/old"), body(&old), overwrite).await.unwrap();
         }
-        let (ended, _) = polled(most, call(name, &store, &bucket)).await;
+        let (ended, _) = polled(most, Box::pin(call(name, &store, &bucket))).await;
         let case = format!("{name}, dropped after {most} polls");
         settle(&bucket, &case).await;
         let left = names(&store).await;
@@ -152,7 +152,7 @@ async fn dropped_anywhere(name: &str) {
         }
         assert!(name == "delete" || left.contains(&"a/b/old".to_owned()), "{case}: {left:?}");
         // The same once more, and nothing is in its way.
-        if let Err(err) = call(name, &store, &bucket).await {
+        if let Err(err) = Box::pin(call(name, &store, &bucket)).await {
             assert_eq!((name, err.kind()), ("create", ErrorKind::AlreadyExists), "{case}: {err:?}");
         }
         if name == "create" {
