@@ -80,6 +80,10 @@ fn a_day_before_is_the_same_time_of_the_clock() {
     // Hours are hours.
     let hours = Retention::new().in_time_zone(Tz::Europe__Berlin).keep_within(Period::Each, Span::hours(24));
     assert_eq!(stay(&hours, &["2026-10-25T01:29:59Z", "2026-10-26T01:30:00Z"]), ["2026-10-26T01:30:00Z"]);
+    // Also before the second of two times that a clock shows alike.
+    let hour = hours.keep_within(Period::Each, Span::hours(1));
+    let alike = ["2026-10-25T00:29:59Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"];
+    assert_eq!(stay(&hour, &alike), alike[1..]);
 }
 
 #[test]
