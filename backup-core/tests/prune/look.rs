@@ -68,6 +68,23 @@ async fn what_another_deleted_meanwhile_is_no_failure() {
 }
 
 #[tokio::test]
+async fn what_another_deletes_right_after_the_look_is_no_failure_and_leaves_nothing() {
+    let mut spared = Vec::new();
+    for nth in 1..=12 {
+        let (store, clock, backups) = made(3).await;
+        let planned = plan(&pipeline(store.clone(), &clock), &last(1)).await;
+        let faulty = FaultyStore::new(store.clone()).fail_on(StoreOp::Head, nth, ErrorKind::NotFound);
+        let report = pipeline(faulty, &clock).prune(&planned, CONFIRMED).await.unwrap();
+        spared.extend(report.spared.iter().map(|spared| spared.reason));
+        let stays = report.spared.iter().any(|spared| spared.reason == SpareReason::NoSuccessor);
+        if !stays {
+            check_only(&store, &backups[2..], &format!("head {nth}")).await;
+        }
+    }
+    assert!(spared.contains(&SpareReason::Gone) && spared.contains(&SpareReason::NoSuccessor), "{spared:?}");
+}
+
+#[tokio::test]
 async fn a_backup_that_took_the_name_of_another_is_spared() {
     let expected = || Spares { spared: vec![(2, SpareReason::Another)], deleted: vec![0, 1, 3] };
     let of_another_time = pruned_with(|catalog, backups| {
