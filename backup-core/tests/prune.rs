@@ -26,6 +26,8 @@ use futures::{FutureExt, TryStreamExt};
 
 #[path = "prune/lease.rs"]
 mod lease;
+#[path = "prune/look.rs"]
+mod look;
 
 const CONFIRMED: Confirmation = Confirmation::Confirmed;
 

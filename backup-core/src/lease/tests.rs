@@ -56,6 +56,7 @@ async fn one_at_a_time_holds_it_and_generations_go_on_after_a_release() {
         let err = take(&store).await.unwrap_err();
         assert_eq!(held(&err).pid, Some(std::process::id()));
         lease.check().await.unwrap();
+        assert_eq!(format!("{lease:?}"), r#"Lease { name: "prune", ttl: 180s, .. }"#);
         lease.release().await;
     }
     assert_eq!(keys(&store).await, [key(3), key(4)], "what stays");
@@ -79,6 +80,7 @@ async fn who_is_refused_learns_who_holds_it_and_when_to_try_again() {
     }
     assert!(err.suggestions().iter().any(|advice| advice.contains("121 seconds")), "{err:?}");
     assert_eq!(keys(&store).await, [key(1)], "asking leaves nothing");
+    assert_eq!(found.to_string(), "the lease is held in generation 1");
 }
 
 #[tokio::test]
@@ -120,6 +122,8 @@ async fn a_holder_that_lost_it_is_told_so_and_never_has_it_again() {
         assert!(err.kind() == ErrorKind::Unavailable && err.is_retryable(), "{err}");
         assert_eq!(LeaseLost::of(&err).unwrap().generation, 1);
         assert!(err.message().contains("nothing more is deleted"), "{err}");
+        let lost = std::error::Error::source(&err).map(ToString::to_string);
+        assert_eq!(lost.unwrap(), "the lease was lost after generation 1");
     }
     // The release of a lost lease changes nothing.
     first.release().await;

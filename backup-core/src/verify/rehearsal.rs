@@ -189,10 +189,32 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_says_what_was_expected_and_what_came() {
+        let long = "long ".repeat(100);
+        for (assertion, answer, found) in [
+            (Assertion::holds("a", "SELECT 1"), "0", r#""a" does not hold: true expected, "0" found"#),
+            (
+                Assertion::between("rows", "SELECT 1", 2.0, 3.5),
+                "4",
+                r#""rows" does not hold: 2 to 3.5 expected, "4" found"#,
+            ),
+            (Assertion::is("x", "SELECT 1", "a"), "b", r#""x" does not hold: "a" expected, "b" found"#),
+        ] {
+            let finding = assertion.finding(Some(answer)).unwrap();
+            assert_eq!(finding, format!("the assertion {found}"));
+            assert!(finding.contains(assertion.name()));
+        }
+        let shortened = Assertion::is("x", "SELECT 1", &long).finding(Some(&long.to_uppercase())).unwrap();
+        assert!(shortened.contains(&long[..120]) && shortened.contains(&long.to_uppercase()[..120]));
+        assert!(shortened.len() < 300, "{shortened}");
+    }
+
+    #[test]
     fn an_assertion_that_nothing_can_meet_is_refused() {
         for wrong in [
             Assertion::between("x", "SELECT 1", 3.0, 2.0),
             Assertion::between("x", "SELECT 1", f64::NAN, 2.0),
+            Assertion::between("x", "SELECT 1", 2.0, f64::NAN),
             Assertion::holds("x", " "),
             Assertion::holds("", "SELECT 1"),
         ] {

@@ -77,9 +77,17 @@ fn a_day_before_is_the_same_time_of_the_clock() {
     // 02:30 was not shown: the last quarter of an hour before the leap.
     let spring = ["2026-03-29T00:44:59Z", "2026-03-29T00:45:00Z", "2026-03-30T00:30:00Z"];
     assert_eq!(day(&spring), spring[1..]);
+    // A whole day was not shown: 23:45 of the one before it.
+    let apia = Retention::new().in_time_zone(Tz::Pacific__Apia).keep_within(Period::Each, Span::days(1));
+    let skipped = ["2011-12-30T09:44:59Z", "2011-12-30T09:45:00Z", "2011-12-31T09:00:00Z"];
+    assert_eq!(stay(&apia, &skipped), skipped[1..]);
     // Hours are hours.
     let hours = Retention::new().in_time_zone(Tz::Europe__Berlin).keep_within(Period::Each, Span::hours(24));
     assert_eq!(stay(&hours, &["2026-10-25T01:29:59Z", "2026-10-26T01:30:00Z"]), ["2026-10-26T01:30:00Z"]);
+    // Also before the second of two times that a clock shows alike.
+    let hour = hours.keep_within(Period::Each, Span::hours(1));
+    let alike = ["2026-10-25T00:29:59Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"];
+    assert_eq!(stay(&hour, &alike), alike[1..]);
 }
 
 #[test]

@@ -128,3 +128,75 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         Err(Error::new(ErrorKind::Unexpected, "opening an encrypted artifact panicked").with_source(err))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Digest, Key, MemoryStore, StoreExt, Transform, compress::Identity, encrypt::OpenParts};
+
+    /// Opens nothing of its first bytes, as where these name very many recipients.
+    #[derive(Debug, Clone, Copy)]
+    struct Late(usize);
+
+    impl Encryptor for Late {
+        fn name(&self) -> &'static str {
+            "late"
+        }
+
+        fn extension(&self) -> &'static str {
+            "late"
+        }
+
+        fn recipients(&self) -> Vec<String> {
+            vec!["everybody".to_owned()]
+        }
+
+        fn seal(&self) -> Result<Box<dyn Transform>> {
+            self.open()
+        }
+
+        fn open(&self) -> Result<Box<dyn Transform>> {
+            Ok(Box::new(*self))
+        }
+
+        fn check_opens(&self) -> Result<()> {
+            Ok(())
+        }
+
+        fn parts(&self) -> Option<&dyn OpenParts> {
+            None
+        }
+    }
+
+    impl Transform for Late {
+        fn update(&mut self, input: Bytes, output: &mut dyn Output) -> Result<()> {
+            self.0 = self.0.saturating_sub(input.len());
+            if self.0 == 0 { output.put(input) } else { Ok(()) }
+        }
+
+        fn boundary(&mut self, _: &mut dyn Output) -> Result<()> {
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>, _: &mut dyn Output) -> Result<()> {
+            Err(Error::new(ErrorKind::Corrupt, "it ends in its start"))
+        }
+    }
+
+    #[tokio::test]
+    async fn as_much_is_read_as_opens_the_first_bytes_and_no_more() {
+        let store = MemoryStore::new();
+        let bytes = vec![7; 400 * 1024];
+        let key = Key::parse("e/d/x.sql").unwrap();
+        let artifact = Artifact::new(key.clone(), bytes.len() as u64, Digest::sha256(&bytes));
+        store.put_bytes(&key, bytes).await.unwrap();
+        for (starts, read) in [(1, 96), (96, 96), (97, 192), (390, 400), (401, 400)] {
+            let encryptor: Option<Arc<dyn Encryptor>> = Some(Arc::new(Late(starts * 1024)));
+            let codec = Codec { compressor: Arc::new(Identity), encryptor };
+            let counted = ByteCount::default();
+            let checked = check_key(&store, &artifact, &codec, &counted).await;
+            assert_eq!(checked.is_ok(), starts <= 400, "{starts}: {checked:?}");
+            assert_eq!(counted.get(), read * 1024, "{starts}");
+        }
+    }
+}

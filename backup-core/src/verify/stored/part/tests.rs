@@ -252,6 +252,79 @@ fn stored_bytes_that_are_not_needed_are_not_read() {
 }
 
 #[test]
+fn an_index_is_sound_only_where_it_can_be_one_of_its_artifact() {
+    type Change = fn(&mut FrameIndex);
+    let frame = crate::manifest::Frame::new;
+    let rows = |start, end| RowData::new(Some("t".to_owned()), start, end);
+    let frames = vec![frame(0, 0), frame(100, 50), frame(180, 60)];
+    let of_rows = vec![rows(10, 20), rows(20, 30), rows(150, 200)];
+    let sound = FrameIndex::new(frames, of_rows, Digest::sha256(b""));
+    // The last frame may hold nothing, and is stored all the same.
+    let can_be: [Change; 3] =
+        [|_| (), |index| index.frames[2].plain = 200, |index| index.frames[2].stored = 79];
+    let cannot_be: [Change; 15] = [
+        |index| index.frames.clear(),
+        |index| index.frames[0].plain = 1,
+        |index| index.frames[0].stored = 1,
+        |index| index.frames[1].plain = 0,
+        |index| index.frames[1].stored = 0,
+        |index| index.frames[2].plain = 99,
+        |index| index.frames[2].stored = 49,
+        |index| index.frames[2].plain = 201,
+        |index| index.frames[2].stored = 80,
+        |index| index.frames[2].stored = 81,
+        |index| index.rows[0].start = 20,
+        |index| index.rows[0].start = 21,
+        |index| index.rows[0].end = 21,
+        |index| index.rows[2].end = 201,
+        |index| index.rows.swap(0, 2),
+    ];
+    for (changes, is) in [(&can_be[..], true), (&cannot_be[..], false)] {
+        for (number, change) in changes.iter().enumerate() {
+            let mut index = sound.clone();
+            change(&mut index);
+            assert_eq!(is_sound(&index, 200, 80), is, "change {number}: {index:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_read_in_one_go_is_what_follows_each_other_and_is_wanted() {
+    let place = |plain: Range<u64>, is_wanted| Place { plain, is_wanted };
+    let frame = crate::manifest::Frame::new;
+    let frames = vec![frame(0, 0), frame(100, 50), frame(200, 60), frame(300, 70)];
+    let index = FrameIndex::new(frames, Vec::new(), Digest::sha256(b""));
+    let run = |stored: Range<u64>, plain: Range<u64>, is_whole| Run { stored, plain, is_whole };
+    for (rows, expected) in [
+        (vec![], vec![run(0..90, 0..400, true)]),
+        (vec![place(0..400, true)], vec![run(0..90, 0..400, true)]),
+        (vec![place(0..400, false)], vec![]),
+        (vec![place(100..300, false)], vec![run(0..50, 0..100, true), run(70..90, 300..400, true)]),
+        // Unwanted rows at its end shorten a frame; those in its middle, or up to just before its end, do not.
+        (vec![place(350..400, false)], vec![run(0..70, 0..300, true), run(70..90, 300..350, false)]),
+        (vec![place(350..399, false)], vec![run(0..90, 0..400, true)]),
+        (
+            vec![place(40..60, false), place(60..100, false)],
+            vec![run(0..50, 0..40, false), run(50..90, 100..400, true)],
+        ),
+        (
+            vec![place(40..60, true), place(60..100, false)],
+            vec![run(0..50, 0..60, false), run(50..90, 100..400, true)],
+        ),
+        (
+            vec![place(150..250, false)],
+            vec![run(0..50, 0..100, true), run(50..60, 100..150, false), run(60..90, 200..400, true)],
+        ),
+        (
+            vec![place(50..100, false), place(150..200, false)],
+            vec![run(0..50, 0..50, false), run(50..60, 100..150, false), run(60..90, 200..400, true)],
+        ),
+    ] {
+        assert_eq!(runs(&index, &rows, 400, 90), expected, "{rows:?}");
+    }
+}
+
+#[test]
 fn an_index_that_was_tampered_with_is_corrupt() {
     for sample in [Sample::postgresql(&some_rows()), Sample::mysql(&some_rows())] {
         for codec in codecs() {
@@ -327,6 +400,34 @@ fn damaged_stored_bytes_never_read_as_other_rows_or_definitions() {
                 }
             }
         }
+    }
+}
+
+#[cfg(feature = "age")]
+#[test]
+fn an_artifact_for_many_is_read_in_part_and_one_that_ends_in_its_start_is_corrupt() {
+    use crate::encrypt::Age;
+    let identities: Vec<_> = (0..60).map(|_| Age::generate_identity()).collect();
+    let ours = identities.last().unwrap();
+    let recipients = identities.iter().map(|identity| {
+        let named = identity.expose().lines().next().unwrap();
+        named.trim_start_matches("# public key: ").to_owned()
+    });
+    let age = Age::for_recipients(recipients).unwrap().with_identities(ours).unwrap();
+    let codec = Codec { encryptor: Some(Arc::new(age)), ..codecs().remove(2) };
+    let sample = Sample::postgresql(&some_rows());
+    let stored = sample.store(codec, LIMITS, &[100]);
+    // So many recipients take more than what is read at first.
+    assert!(stored.bytes.len() > 6000, "{}", stored.bytes.len());
+    let (part, _) = block_on(stored.read(&RowsOf::Nothing)).unwrap();
+    assert_eq!(part, sample.without(&[], LIMITS.row_bytes));
+    for bytes in [1, 100, 4096, 5000] {
+        let mut manifest = stored.manifest.clone();
+        manifest.artifact.size = bytes as u64;
+        let cut = Stored { manifest, bytes: stored.bytes.slice(..bytes), codec: stored.codec.clone() };
+        let err = block_on(cut.read(&RowsOf::Nothing)).unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Corrupt, "{bytes}: {err}");
+        assert!(err.context().any(|(key, _)| key == "key"), "{err}");
     }
 }
 
