@@ -2,13 +2,7 @@
 // A test may block, and its files are small.
 #![allow(clippy::disallowed_methods)]
 
-use std::{
-    cell::RefCell,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use backup_core::{ErrorKind, Key, ObjectMeta, PutMode, PutOptions, Result};
 use tokio::sync::mpsc;
@@ -22,8 +16,12 @@ use crate::{
 };
 
 mod crash;
+#[path = "../../tests/dropped/files.rs"]
+mod files;
 mod lease;
 pub(crate) mod power_cut;
+
+use files::files;
 
 type Hook = Box<dyn FnMut(Step)>;
 
@@ -87,21 +85,6 @@ fn put_on_this_thread(writing: &Writing, hook: impl FnMut(Step) + 'static) -> Re
     let result = writing.run(pieces);
     HOOK.set(None);
     result
-}
-
-fn files(root: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(root).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            found.extend(files(&entry.path()).into_iter().map(|below| format!("{name}/{below}")));
-        } else {
-            found.push(name);
-        }
-    }
-    found.sort();
-    found
 }
 
 fn at_first(step: Step, mut act: impl FnMut() + 'static) -> impl FnMut(Step) + 'static {
