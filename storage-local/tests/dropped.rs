@@ -19,6 +19,11 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use storage_local::LocalStore;
 
+#[path = "dropped/files.rs"]
+mod files;
+
+use files::files;
+
 const OLD: &[u8] = b"the old object";
 
 fn key(text: &str) -> Key {
@@ -38,23 +43,6 @@ fn body() -> ByteStream {
         tokio::task::yield_now().await;
         Ok(chunk)
     }))
-}
-
-/// Every file below a folder, hidden ones too.
-fn files(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    // A folder that became empty is removed meanwhile.
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            found.extend(files(&entry.path()).into_iter().map(|below| format!("{name}/{below}")));
-        } else {
-            found.push(name);
-        }
-    }
-    found.sort();
-    found
 }
 
 /// A call of a store, by its name.

@@ -155,3 +155,54 @@ async fn what_a_full_disk_does_not_take_is_counted_and_an_error_of_flush() {
     assert!(err.to_string().contains("lost_lines: 2"), "{err}");
     assert_eq!(audit.lost(), 2);
 }
+
+/// Its limit is that of a process, which a shell makes for it: without a handler the signal of the limit would end it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_line_that_was_cut_off_in_its_middle_is_told_and_spoils_no_other() {
+    const PATH: &str = "BACKUP_TEST_CUT_OFF";
+    if let Some(path) = std::env::var_os(PATH) {
+        return write_beyond_the_limit(path.as_ref()).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let this = "audit::tests::a_line_that_was_cut_off_in_its_middle_is_told_and_spoils_no_other";
+    let output = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", this])
+        .env(PATH, &path)
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = text.lines().map(serde_json::from_str::<Value>).collect();
+    let [Ok(first), Err(_), Ok(lost), Ok(last)] = &lines[..] else { panic!("{text}") };
+    assert_eq!(
+        (&first["backup"], &last["backup"]),
+        (&backup(0).to_string().into(), &backup(3).to_string().into())
+    );
+    assert_eq!((&lost["event"], &lost["count"]), (&"lost".into(), &2.into()));
+}
+
+#[cfg(target_os = "linux")]
+async fn write_beyond_the_limit(path: &std::path::Path) {
+    use rustix::process::{Resource::Fsize, Rlimit, getrlimit, setrlimit};
+
+    let bytes = || std::fs::metadata(path).unwrap().len();
+    let audit = AuditTrail::open(path, "job").await.unwrap();
+    start(&audit, 0);
+    audit.flush().await.unwrap();
+    let (limit, before) = (bytes() * 3 / 2, getrlimit(Fsize));
+    setrlimit(Fsize, Rlimit { current: Some(limit), maximum: before.maximum }).unwrap();
+    start(&audit, 1);
+    start(&audit, 2);
+    let err = audit.flush().await.unwrap_err();
+    assert_eq!((err.kind(), bytes()), (ErrorKind::StorageFull, limit), "{err}");
+    assert!(err.to_string().contains("lost_lines: 2"), "{err}");
+    setrlimit(Fsize, before).unwrap();
+    start(&audit, 3);
+    audit.close().await.unwrap();
+    assert_eq!(audit.lost(), 2);
+}

@@ -69,35 +69,22 @@ impl Site {
     /// file system that became read-only is [`ErrorKind::PermissionDenied`], and no file descriptors are
     /// [`ErrorKind::Unavailable`], as the stores fold them.
     pub(crate) fn faults(self) -> Vec<Fault> {
-        use Fault::{Clock, DropAfter, DropBefore, Error, Hang, KillAfter, KillBefore, LostAck, Panic, Slow};
-        let everywhere = [DropBefore, Panic, KillBefore, Clock(-30), Clock(30)];
-        let own: &[Fault] = match self {
-            Self::Store => &[
-                Error(ErrorKind::Unavailable),
-                Error(ErrorKind::StorageFull),
-                Error(ErrorKind::PermissionDenied),
-                Error(ErrorKind::Unexpected),
-                LostAck,
-                Hang,
-                Slow,
-                DropAfter,
-                KillAfter,
-            ],
-            Self::Tool => &[
-                Error(ErrorKind::ToolFailed),
-                Error(ErrorKind::ConnectionFailed),
-                LostAck,
-                Hang,
-                Slow,
-                DropAfter,
-                KillAfter,
-            ],
-            Self::Body => &[Error(ErrorKind::Unavailable), Error(ErrorKind::Unexpected), Hang, Slow],
-            Self::Dump => &[Error(ErrorKind::ToolFailed), Error(ErrorKind::ConnectionFailed), Hang, Slow],
-            Self::Transform => &[Error(ErrorKind::Corrupt), Slow],
-            Self::Event => &[],
+        use ErrorKind::{
+            ConnectionFailed, Corrupt, PermissionDenied, StorageFull, ToolFailed, Unavailable, Unexpected,
         };
-        everywhere.iter().chain(own).copied().collect()
+        use Fault::{Clock, DropAfter, DropBefore, Hang, KillAfter, KillBefore, LostAck, Panic, Slow};
+        let everywhere = [DropBefore, Panic, KillBefore, Clock(-30), Clock(30)];
+        let of_call: &[Fault] = &[LostAck, Hang, Slow, DropAfter, KillAfter];
+        let (errors, own): (&[ErrorKind], &[Fault]) = match self {
+            Self::Store => (&[Unavailable, StorageFull, PermissionDenied, Unexpected], of_call),
+            Self::Tool => (&[ToolFailed, ConnectionFailed], of_call),
+            Self::Body => (&[Unavailable, Unexpected], &[Hang, Slow]),
+            Self::Dump => (&[ToolFailed, ConnectionFailed], &[Hang, Slow]),
+            Self::Transform => (&[Corrupt], &[Slow]),
+            Self::Event => (&[], &[]),
+        };
+        let errors = errors.iter().map(|kind| Fault::Error(*kind));
+        everywhere.into_iter().chain(errors).chain(own.iter().copied()).collect()
     }
 }
 

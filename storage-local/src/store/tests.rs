@@ -2,13 +2,7 @@
 // A test may block, and its files are small.
 #![allow(clippy::disallowed_methods)]
 
-use std::{
-    cell::RefCell,
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, fs, io, path::PathBuf, sync::Arc, time::Duration};
 
 use backup_core::{ErrorKind, Key, ObjectMeta, PutMode, PutOptions, Result};
 use tokio::sync::mpsc;
@@ -22,10 +16,14 @@ use crate::{
 };
 
 mod crash;
+#[path = "../../tests/dropped/files.rs"]
+mod files;
 mod lease;
 mod power_cut;
 mod refused;
 mod rivals;
+
+use files::files;
 
 type Hook = Box<dyn FnMut(Step)>;
 
@@ -104,21 +102,6 @@ fn hooked<T>(hook: impl FnMut(Step) + 'static, run: impl FnOnce() -> T) -> T {
     let done = run();
     HOOK.set(None);
     done
-}
-
-fn files(root: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(root).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            found.extend(files(&entry.path()).into_iter().map(|below| format!("{name}/{below}")));
-        } else {
-            found.push(name);
-        }
-    }
-    found.sort();
-    found
 }
 
 fn at_first(step: Step, mut act: impl FnMut() + 'static) -> impl FnMut(Step) + 'static {

@@ -86,9 +86,21 @@ fn by_code(code: &str) -> Option<(ErrorKind, &'static str, &'static str)> {
     })
 }
 
+/// The code for a bucket without Object Lock says less than its message, which services write with and without spaces.
+fn lacks_lock(code: &str, message: &str) -> bool {
+    code == "ObjectLockConfigurationNotFoundError"
+        || (code == "InvalidRequest" && message.replace(' ', "").contains("missingObjectLockConfiguration"))
+}
+
 pub(super) fn fold(failure: Failure, location: &str, key: Option<&Key>) -> Error {
     let retryable = if failure.is_retryable() { Retryable::Yes } else { Retryable::No };
     let (kind, message, advice) = match &failure {
+        Failure::Refused { code, message, .. } if lacks_lock(code, message) => (
+            ErrorKind::Unsupported,
+            "the bucket has no Object Lock",
+            "turn Object Lock on, which a bucket with versions can have, or open it without \
+             `S3Options::with_object_lock`, default lock and legal hold",
+        ),
         Failure::Refused { code, status, .. } => by_code(code).unwrap_or_else(|| by_status(*status)),
         Failure::NotConnected(why) if is_tls(why) => (
             ErrorKind::Unavailable,
@@ -208,6 +220,19 @@ mod tests {
             let err = refused(status, code);
             assert_eq!((err.kind(), err.is_retryable()), (kind, retryable), "{status} {code}");
             assert!(!err.suggestions().is_empty(), "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_without_object_lock_is_told_from_a_wrong_request() {
+        for (message, kind) in [
+            ("Bucket is missing Object Lock Configuration", ErrorKind::Unsupported),
+            ("Bucket is missing ObjectLockConfiguration", ErrorKind::Unsupported),
+            ("The request is not valid", ErrorKind::InvalidInput),
+        ] {
+            let (status, code) = (400, "InvalidRequest".into());
+            let failure = Failure::Refused { status, code, message: message.into(), unclear: false };
+            assert_eq!(failure.into_error("s3://bucket", None).kind(), kind, "{message}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! Object Lock, legal holds and versions.
 
 use backup_core::{
-    ErrorKind, LockMode, ObjectLock, PutMode, PutOptions, Store, StoreExt, testkit::faults::broken_body,
+    Error, ErrorKind, LockMode, ObjectLock, PutMode, PutOptions, Store, StoreExt,
+    testkit::faults::broken_body,
 };
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use storage_s3::{Deletes, LegalHold, S3Store};
@@ -141,6 +142,35 @@ async fn a_lock_that_cannot_be_kept_is_refused() {
     let held = store.set_legal_hold(&key("a"), LegalHold::On).await;
     assert_eq!(held.unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(store.extend_lock(&key("a"), lock).await.unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn a_bucket_without_object_lock_is_named_where_it_was_declared() {
+    let bucket = moto::bucket(Has::Versions).await;
+    let store = open(options(moto::url(), &bucket).with_object_lock()).await;
+    let lock = ObjectLock::new(LockMode::Governance, in_days(2));
+    let locked = |name, bytes| {
+        let (key, put) = (key(name), PutOptions::default().with_lock(lock));
+        let store = &store;
+        async move { store.put(&key, body(&pattern(bytes)), put).await.unwrap_err() }
+    };
+    let refused = locked("small", 1000).await;
+    assert!(names(&store).await.is_empty());
+    // Some services find out of a large one when it is stored: this is said too.
+    let late = locked("large", 6 * MIB).await;
+    let said = |err: &Error| err.suggestions().iter().any(|advice| advice.contains("stored and not locked"));
+    assert_eq!((said(&refused), said(&late)), (false, names(&store).await == ["large"]));
+    store.put_bytes(&key("a"), "x").await.unwrap();
+    let errors = [
+        refused,
+        late,
+        store.extend_lock(&key("a"), lock).await.unwrap_err(),
+        store.set_legal_hold(&key("a"), LegalHold::On).await.unwrap_err(),
+    ];
+    for err in errors {
+        assert_eq!((err.kind(), err.message()), (ErrorKind::Unsupported, "the bucket has no Object Lock"));
+        assert!(err.suggestions()[0].contains("turn Object Lock on"), "{err:?}");
+    }
 }
 
 /// In a bucket with versions a plain delete leaves bytes that are paid for; asked for every version, it leaves none.
