@@ -1,7 +1,7 @@
 //! What must hold of schemas and URLs, whatever they are: `backup-core/fuzz` runs it on inputs that are made up, the
 //! tests on those that were kept.
 
-use std::path::Path;
+use std::{net::Ipv6Addr, path::Path};
 
 use handler_mysqldump::MysqlConfig;
 use handler_pgdump::PgConfig;
@@ -149,7 +149,8 @@ fn written(scheme: &str, user: Option<&str>, password: Option<&Secret>, host: &s
             format!("{}:{}@", encoded(user.unwrap_or_default()), encoded(password.expose()))
         }
     };
-    let host = if host.contains(':') && !host.contains('/') { format!("[{host}]") } else { encoded(host) };
+    // Only an address may stand in brackets; the parameter `host` takes anything.
+    let host = if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { encoded(host) };
     format!("{scheme}://{login}{host}:{port}")
 }
 
