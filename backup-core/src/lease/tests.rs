@@ -97,6 +97,44 @@ async fn a_killed_holder_keeps_others_out_for_the_ttl_by_the_stores_clock_and_no
     }
 }
 
+async fn take_in_turn(store: &MemoryStore, ttl: Duration, patience: Duration) -> (Result<Lease>, Duration) {
+    let store: Arc<dyn Store> = Arc::new(store.clone());
+    let started = tokio::time::Instant::now();
+    let taken = Lease::take_in_turn(&store, "prune", ttl, patience, &TaskTracker::new()).await;
+    (taken, started.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_gets_it_soon_after_the_other_ended() {
+    for (ttl, soon) in [(TTL, 1100), (Duration::from_millis(300), 150)] {
+        let store = MemoryStore::new();
+        let other = take(&store).await.unwrap();
+        let working = async {
+            tokio::time::sleep(Duration::from_millis(10_010)).await;
+            other.release().await;
+        };
+        let ((taken, waited), ()) = tokio::join!(take_in_turn(&store, ttl, Duration::from_secs(60)), working);
+        assert_eq!(taken.unwrap().generation().await, 2);
+        assert!((10_010..10_010 + soon).contains(&waited.as_millis()), "{waited:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_in_vain_learns_by_whom_when_the_patience_ends() {
+    let store = MemoryStore::new();
+    let _other = take(&store).await.unwrap();
+    for seconds in [0, 30] {
+        let (refused, waited) = take_in_turn(&store, TTL, Duration::from_secs(seconds)).await;
+        assert_eq!(held(&refused.unwrap_err()).pid, Some(std::process::id()));
+        assert_eq!(waited.as_secs(), seconds);
+    }
+    // What is no matter of patience is told at once.
+    let away = FaultyStore::new(store).fail_on(StoreOp::List, 1, ErrorKind::PermissionDenied);
+    let away: Arc<dyn Store> = Arc::new(away);
+    let refused = Lease::take_in_turn(&away, "prune", TTL, TTL, &TaskTracker::new()).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
+}
+
 #[tokio::test]
 async fn an_object_that_nobody_can_read_counts_as_held_for_a_while() {
     let clock = clock();
