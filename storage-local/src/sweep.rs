@@ -67,3 +67,14 @@ fn remove(dir: &Dir, name: &str) -> io::Result<bool> {
         Err(err) => Err(err),
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_when_it_is_to_be_opened_was_removed_by_another() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!remove(&Dir::open(dir.path()).unwrap(), ".x.0123456789abcdef.part").unwrap());
+    }
+}

@@ -88,13 +88,51 @@ async fn a_killed_holder_keeps_others_out_for_the_ttl_by_the_stores_clock_and_no
     let clock = clock();
     let store = MemoryStore::new().with_clock(clock.clone());
     std::mem::forget(take(&store).await.unwrap());
-    for (advance, free) in [(100, false), (79, false), (2, true)] {
+    for (advance, free) in [(100, false), (80, false), (1, true)] {
         clock.advance(TimeDelta::seconds(advance));
         match take(&store).await {
             Ok(lease) => assert!(free && lease.generation().await == 2),
             Err(err) => assert!(!free, "{err}"),
         }
     }
+}
+
+async fn take_in_turn(store: &MemoryStore, ttl: Duration, patience: Duration) -> (Result<Lease>, Duration) {
+    let store: Arc<dyn Store> = Arc::new(store.clone());
+    let started = tokio::time::Instant::now();
+    let taken = Lease::take_in_turn(&store, "prune", ttl, patience, &TaskTracker::new()).await;
+    (taken, started.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_gets_it_soon_after_the_other_ended() {
+    for (ttl, soon) in [(TTL, 1100), (Duration::from_millis(300), 150)] {
+        let store = MemoryStore::new();
+        let other = take(&store).await.unwrap();
+        let working = async {
+            tokio::time::sleep(Duration::from_millis(10_010)).await;
+            other.release().await;
+        };
+        let ((taken, waited), ()) = tokio::join!(take_in_turn(&store, ttl, Duration::from_secs(60)), working);
+        assert_eq!(taken.unwrap().generation().await, 2);
+        assert!((10_010..10_010 + soon).contains(&waited.as_millis()), "{waited:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_in_vain_learns_by_whom_when_the_patience_ends() {
+    let store = MemoryStore::new();
+    let _other = take(&store).await.unwrap();
+    for seconds in [0, 30] {
+        let (refused, waited) = take_in_turn(&store, TTL, Duration::from_secs(seconds)).await;
+        assert_eq!(held(&refused.unwrap_err()).pid, Some(std::process::id()));
+        assert_eq!(waited.as_secs(), seconds);
+    }
+    // What is no matter of patience is told at once.
+    let away = FaultyStore::new(store).fail_on(StoreOp::List, 1, ErrorKind::PermissionDenied);
+    let away: Arc<dyn Store> = Arc::new(away);
+    let refused = Lease::take_in_turn(&away, "prune", TTL, TTL, &TaskTracker::new()).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
 }
 
 #[tokio::test]
@@ -115,8 +153,10 @@ async fn a_holder_that_lost_it_is_told_so_and_never_has_it_again() {
     clock.advance(TimeDelta::seconds(181));
     let second = take(&store).await.unwrap();
     // Nothing was asked of the store yet: for two thirds of the ttl it is certain that nobody could follow.
-    first.check().await.unwrap();
-    tokio::time::advance(Duration::from_secs(121)).await;
+    for seconds in [119, 2] {
+        first.check().await.unwrap();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
     for _ in 0..2 {
         let err = first.check().await.unwrap_err();
         assert!(err.kind() == ErrorKind::Unavailable && err.is_retryable(), "{err}");
@@ -184,6 +224,17 @@ async fn an_answer_of_the_store_that_was_lost_loses_no_lease() {
         lease.during(tokio::time::sleep(TTL)).await;
         lease.check().await.unwrap();
         assert!(lease.generation().await >= 3, "{op:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_hangs_or_fails_is_tried_again_in_time() {
+    let store = || FaultyStore::new(MemoryStore::new());
+    for faulty in [store().hang(StoreOp::Put, 2), store().fail_on(StoreOp::Put, 2, ErrorKind::Unavailable)] {
+        let lease = take(&faulty).await.unwrap();
+        // Right before it would be too late.
+        lease.during(tokio::time::sleep(Duration::from_secs(119))).await;
+        assert_eq!(lease.generation().await, 2);
     }
 }
 

@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     future::{Future, pending},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -99,8 +102,7 @@ impl Fault {
 #[derive(Debug, Clone)]
 pub(crate) struct Seam {
     state: Arc<Mutex<State>>,
-    /// Shared once more by each step that was begun and has not ended, also in a task that goes on by itself.
-    under_way: Arc<Arc<()>>,
+    under_way: Arc<AtomicUsize>,
     cut: Arc<Notify>,
     clock: ManualClock,
 }
@@ -138,7 +140,7 @@ impl Seam {
 
     /// Whether somebody is between the beginning and the end of a step.
     pub(crate) fn is_busy(&self) -> bool {
-        Arc::strong_count(&*self.under_way) > 1
+        self.under_way.load(Ordering::SeqCst) > 0
     }
 
     /// Waits until the operation is to be dropped.
@@ -182,7 +184,7 @@ impl Seam {
         name: &str,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let _until_it_ends = Arc::clone(&*self.under_way);
+        let _until_it_ends = UnderWay::begin(&self.under_way);
         match self.enter(site, name) {
             None => {
                 // A store in memory never waits, and so would leave no place to be dropped at.
@@ -240,6 +242,22 @@ impl Seam {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// A step that was begun and has not ended, also in a task that goes on by itself.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn begin(steps: &Arc<AtomicUsize>) -> Self {
+        steps.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(steps))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -104,7 +104,7 @@ async fn without_a_good_successor_nothing_more_goes() {
         |catalog, newest| now(catalog.remove(newest)),
         |catalog, newest| note(catalog, newest, Note::Pruning { reason: "by hand".to_owned() }),
         |catalog, newest| {
-            note(catalog, newest, Note::Verified(failed("2026-03-07T00:00:00Z".parse().unwrap())))
+            note(catalog, newest, Note::Verified(failed("2026-03-07T00:00:00Z".parse().unwrap())));
         },
         // Dated before what it would stand for, or in the future of the plan.
         |catalog, newest| replace(catalog, newest, |manifest| manifest.created_at -= TimeDelta::days(30)),
