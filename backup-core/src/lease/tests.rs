@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::TimeDelta;
-use futures::{TryStreamExt, future::join_all};
+use futures::{FutureExt, TryStreamExt, future::join_all};
 
 use super::*;
 use crate::{
@@ -139,10 +139,34 @@ async fn who_waits_in_vain_learns_by_whom_when_the_patience_ends() {
 async fn an_object_that_nobody_can_read_counts_as_held_for_a_while() {
     let clock = clock();
     let store = MemoryStore::new().with_clock(clock.clone());
-    store.put_bytes(&Key::parse(key(7)).unwrap(), "torn").await.unwrap();
-    assert_eq!(held(&take(&store).await.unwrap_err()).host, None);
-    clock.advance(TimeDelta::seconds(181));
-    assert_eq!(take(&store).await.unwrap().generation().await, 8);
+    for (generation, bytes) in [(7, "torn".to_owned()), (9, "large".repeat(100_000))] {
+        store.put_bytes(&Key::parse(key(generation)).unwrap(), bytes).await.unwrap();
+        assert_eq!(held(&take(&store).await.unwrap_err()).host, None);
+        clock.advance(TimeDelta::seconds(181));
+        let lease = take(&store).await.unwrap();
+        assert_eq!(lease.generation().await, generation + 1);
+        lease.release().await;
+        store.delete(&Key::parse(key(generation + 1)).unwrap()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_gone_counts_as_held_and_a_store_that_is_away_is_no_holder() {
+    let store = MemoryStore::new();
+    std::mem::forget(take(&store).await.unwrap());
+    let failing = |kind| FaultyStore::new(store.clone()).fail_on(StoreOp::Get, 1, kind);
+    held(&take(&failing(ErrorKind::NotFound)).await.unwrap_err());
+    let err = take(&failing(ErrorKind::PermissionDenied)).await.unwrap_err();
+    assert!(err.kind() == ErrorKind::PermissionDenied && LeaseHeld::of(&err).is_none(), "{err}");
+}
+
+#[tokio::test]
+async fn a_release_is_done_when_it_returns() {
+    let store = MemoryStore::new();
+    take(&store).await.unwrap().release().await;
+    let record = store.get_bytes(&Key::parse(key(1)).unwrap(), 1000).now_or_never().unwrap().unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["state"], "released");
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +177,7 @@ async fn a_holder_that_lost_it_is_told_so_and_never_has_it_again() {
     clock.advance(TimeDelta::seconds(181));
     let second = take(&store).await.unwrap();
     // Nothing was asked of the store yet: for two thirds of the ttl it is certain that nobody could follow.
-    for seconds in [119, 2] {
+    for seconds in [119, 1] {
         first.check().await.unwrap();
         tokio::time::advance(Duration::from_secs(seconds)).await;
     }
@@ -213,7 +237,7 @@ async fn it_is_renewed_while_work_goes_on_and_by_a_check_that_comes_late() {
     // Late, and nobody was quicker: it was the only holder all the time.
     lease.check().await.unwrap();
     assert_eq!(lease.generation().await, renewed + 1);
-    assert_eq!(keys(&store).await.len(), 2);
+    assert_eq!(keys(&store).await, [key(renewed), key(renewed + 1)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -234,12 +234,12 @@ pub(super) fn listed(differences: &[String]) -> String {
     lines.join("\n")
 }
 
-/// What an error found, one sentence each.
 /// Whether an error says that the bytes are not as recorded; every other one says that we could not look.
 pub(super) fn is_finding(err: &Error) -> bool {
     matches!(err.kind(), ErrorKind::Corrupt | ErrorKind::Incomplete)
 }
 
+/// What an error found, one sentence each.
 pub(super) fn findings_of(err: &Error) -> Vec<String> {
     match err.context().find(|(key, _)| *key == DIFFERENCES) {
         Some((_, lines)) => std::iter::once(err.message()).chain(lines.lines()).map(str::to_owned).collect(),
@@ -264,4 +264,19 @@ pub(super) async fn drain(mut body: ByteStream) -> Result<()> {
         chunk?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_that_are_not_named_are_counted() {
+        for (count, last) in [(1, "table 0"), (20, "table 19"), (21, "and 1 more"), (30, "and 10 more")] {
+            let differences: Vec<_> = (0..count).map(|table| format!("table {table}")).collect();
+            let lines = listed(&differences);
+            assert_eq!(lines.lines().last(), Some(last));
+            assert_eq!(lines.lines().count(), count.min(21));
+        }
+    }
 }

@@ -202,7 +202,7 @@ mod tests {
         ] {
             let finding = assertion.finding(Some(answer)).unwrap();
             assert_eq!(finding, format!("the assertion {found}"));
-            assert!(finding.contains(assertion.name()));
+            assert!(finding.contains(&format!("{:?} does not hold", assertion.name())), "{finding}");
         }
         let shortened = Assertion::is("x", "SELECT 1", &long).finding(Some(&long.to_uppercase())).unwrap();
         assert!(shortened.contains(&long[..120]) && shortened.contains(&long.to_uppercase()[..120]));

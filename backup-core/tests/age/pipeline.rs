@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use backup_core::{
-    DumperInfo, ErrorKind, Filter, Kind, Level, MemoryStore, Note, Pipeline, Rehearsal, Retention, compress,
+    Catalog, DumperInfo, ErrorKind, Filter, Kind, Level, MemoryStore, Note, Pipeline, Rehearsal, Retention,
+    StoreCatalog, compress,
     encrypt::{Age, NoIdentity},
     pipeline::{BackupRequest, Confirmation, KeyTestResult, RestoreRequest},
     retention::Count,
@@ -159,4 +160,18 @@ async fn a_pipeline_without_encryptor_says_whom_a_backup_was_sealed_for() {
     let without = Pipeline::for_store(Arc::new(store));
     let err = without.verify(&made.backup, Level::Decoded).await.unwrap_err();
     assert!(err.kind() == ErrorKind::Unsupported && err.to_string().contains(&keys.public), "{err}");
+}
+
+#[tokio::test]
+async fn a_backup_of_another_scheme_is_not_opened_with_these_keys() {
+    let (keys, store) = (Keys::age(), MemoryStore::new());
+    let pipeline = pipeline(&store, keys.both());
+    let made = pipeline.backup(BackupRequest::new()).await.unwrap();
+    let (catalog, mut manifest) = (StoreCatalog::new(store), made.manifest);
+    manifest.encryption.as_mut().unwrap().scheme = "other".to_owned();
+    catalog.remove(&made.backup).await.unwrap();
+    catalog.insert(&manifest).await.unwrap();
+    let err = pipeline.verify(&made.backup, Level::Decoded).await.unwrap_err();
+    assert!(err.kind() == ErrorKind::Unsupported && err.to_string().contains("scheme: other"), "{err}");
+    assert!(pipeline.verify(&made.backup, Level::Digest).await.unwrap().evidence.passed());
 }

@@ -65,3 +65,15 @@ async fn keys_of_lease(store: &MemoryStore) -> bool {
     let leases = Prefix::parse("leases").unwrap();
     !store.list(&leases).try_collect::<Vec<_>>().await.unwrap().is_empty()
 }
+
+#[tokio::test]
+async fn the_lease_is_given_back_when_a_prune_returns() {
+    let (store, clock, _) = made(3).await;
+    let pipeline = pipeline(store.clone(), &clock);
+    pipeline.prune(&plan(&pipeline, &last(2)).await, CONFIRMED).await.unwrap();
+    let leases = Prefix::parse("leases").unwrap();
+    let kept = store.list(&leases).try_collect::<Vec<_>>().now_or_never().unwrap().unwrap();
+    let newest = kept.iter().map(|object| &object.key).max().unwrap();
+    let record = store.get_bytes(newest, 1000).now_or_never().unwrap().unwrap();
+    assert!(record.escape_ascii().to_string().contains("released"), "{record:?}");
+}
