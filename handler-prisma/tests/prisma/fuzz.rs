@@ -10,9 +10,9 @@ use handler_prisma::{
     schema::{Token, Tokens, datasources},
 };
 
-/// No URL that is made up holds it by chance.
+/// Two passwords without a letter in common, so that nothing of one is in what is the same with the other.
 const SECRET: &str = "hunter2Zq9";
-const OTHER: &str = "Correct8Horse";
+const OTHER: &str = "Cov8XB";
 
 /// Schemas of Prisma.
 pub(crate) fn schema(input: &[u8]) {
@@ -71,17 +71,10 @@ pub(crate) fn url(input: &[u8]) {
     connection("sqlite", text);
 }
 
-/// Whatever is behind it, a password is in nothing that is shown, and changes nothing else.
+/// Whatever is behind it, a password changes nothing that is shown, and so is not in it.
 fn concealed(scheme: &str, rest: &str) {
-    if rest.contains(SECRET) || rest.contains(OTHER) {
-        return;
-    }
     let with = |password: &str| format!("{scheme}://user:{password}{rest}");
-    let (shown, other) = (shown(scheme, &with(SECRET)), self::shown(scheme, &with(OTHER)));
-    for (shown, other) in shown.iter().zip(&other) {
-        assert!(!shown.contains(SECRET), "{shown}");
-        assert_eq!(shown, other);
-    }
+    assert_eq!(shown(scheme, &with(SECRET)), shown(scheme, &with(OTHER)));
 }
 
 /// All that somebody could log of a URL.
