@@ -290,7 +290,7 @@ const GREETING: &str = "SELECT VERSION(), (SELECT 1);\nSHOW SESSION STATUS LIKE 
 /// The databases with a name of those that restores and rehearsals make, whichever they are beside of.
 const NAMES_BESIDE: &str =
     "SELECT 'beside', SCHEMA_NAME, @@lower_case_table_names FROM information_schema.SCHEMATA
-  WHERE SCHEMA_NAME REGEXP '_(restoring|replaced|rehearsal)_[0-9a-f]{8}$' ORDER BY SCHEMA_NAME;\n";
+  WHERE SCHEMA_NAME REGEXP '_(restoring|replaced|rehearsal)_[0-9a-f]{8}$';\n";
 
 /// What a database holds, and who asks; what a server's version does not know stands in a comment for the others.
 ///

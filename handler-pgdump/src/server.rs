@@ -105,8 +105,8 @@ SELECT json_build_object(
   'objects', (SELECT count(*) FROM objects),
   'may_create', (SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user),
   'owns', pg_has_role(datdba, 'USAGE'),
-  'databases_beside', (SELECT coalesce(json_agg(encode(replace(beside.datname::text, chr(92), repeat(chr(92), 2))::bytea, 'hex')
-    ORDER BY beside.datname), '[]') FROM pg_database beside
+  'databases_beside', (SELECT coalesce(json_agg(encode(replace(beside.datname::text, chr(92), repeat(chr(92), 2))::bytea, 'hex')),
+    '[]') FROM pg_database beside
     WHERE beside.datname ~ '_(restoring|replaced|rehearsal)_[0-9a-f]{8}$')
 ) FROM pg_database WHERE datname = current_database();
 ";

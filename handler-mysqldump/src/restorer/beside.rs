@@ -25,12 +25,14 @@ fn head(name: &str, suffix: usize) -> &str {
     name.get(..end).unwrap_or_default()
 }
 
-/// Those of a server's databases that stand beside `name`.
+/// Those of a server's databases that stand beside `name`, in order.
 pub(super) fn left_behind(name: &str, databases: Vec<Named>) -> Vec<String> {
     let lowered = name.to_lowercase();
     let is_ours =
         |other: &Named| is_beside(name, &other.name) || (other.lowered && is_beside(&lowered, &other.name));
-    databases.into_iter().filter(is_ours).map(|other| other.name).collect()
+    let mut ours: Vec<String> = databases.into_iter().filter(is_ours).map(|other| other.name).collect();
+    ours.sort();
+    ours
 }
 
 #[cfg(test)]

@@ -26,11 +26,13 @@ fn head(name: &str, suffix: usize) -> &str {
     name.get(..end).unwrap_or_default()
 }
 
-/// Those of a server's databases, by the bytes of their names in hex, that stand beside `name`.
+/// Those of a server's databases, by the bytes of their names in hex, that stand beside `name`, in order.
 pub(super) fn left_behind(name: &str, databases: &[String]) -> Vec<String> {
     // A name that is not ours may be of any bytes.
     let names = databases.iter().filter_map(|bytes| String::from_utf8(hex::decode(bytes).ok()?).ok());
-    names.filter(|other| is_beside(name, other)).collect()
+    let mut ours: Vec<String> = names.filter(|other| is_beside(name, other)).collect();
+    ours.sort();
+    ours
 }
 
 #[cfg(test)]
