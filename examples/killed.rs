@@ -189,9 +189,26 @@ async fn a_restore_killed_at_any_moment_leaves_the_old_database_or_the_new_one_a
     }
     assert!(old > 0, "{old} old, {new} new");
 
-    // The next one goes on, and what was there before is listed and proven.
-    let replace = ["restore", id, "--replace", "--confirm"];
-    let done = testing::run(&replace, &store, Some(&server.url("kept")));
+    // The next one goes on, names what the killed ones left and leaves it alone; what was there before is listed and proven.
+    let sessions = "select count(*) from pg_stat_activity where application_name = 'backup'";
+    while server.psql("postgres", sessions).await != "0" {}
+    let beside =
+        "select string_agg(datname, ' ' order by datname) from pg_database where datname like 'kept\\_re%'";
+    let left = server.psql("postgres", beside).await;
+    let names: Vec<&str> = left.split_whitespace().collect();
+    let mut restore = example("backup");
+    restore.args(["--json", "restore", id, "--replace", "--confirm", "--store"]).arg(&store);
+    let output = restore.env("BACKUP_TARGET_URL", server.url("kept")).output().unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(!names.is_empty())), "{names:?}: {output:?}");
+    let done = json(&output);
+    let told = done["result"]["target"]["left_behind"].as_array().cloned().unwrap_or_default();
+    assert_eq!(told, names);
+    let warnings = done["result"]["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), names.len(), "{warnings:?}");
+    for (name, warning) in names.iter().zip(warnings) {
+        assert!(warning.as_str().unwrap().starts_with(&format!("{name} lies beside kept: ")), "{warning}");
+    }
+    assert_eq!(server.psql("postgres", beside).await, left);
     let safety = done["result"]["safety_backup"]["id"].as_str().unwrap();
     let listed = testing::run(&["list"], &store, None);
     let kinds = listed["result"]["backups"].as_array().unwrap().iter();

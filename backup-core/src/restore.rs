@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ByteStream, Dumper, Result, SourceInfo, inventory::Inventory};
 
+mod beside;
 mod clone_name;
 mod unknown;
 
+pub use beside::Beside;
 pub use clone_name::clone_name;
 #[cfg(feature = "config")]
 pub(crate) use unknown::near;
@@ -26,7 +28,8 @@ pub use unknown::unknown_table;
 ///   one transaction, a replaced database is built beside the old one.
 /// - A restore that fails, or whose tool, server or process is killed, leaves the target as it was, or a new one in its
 ///   place that is whole; what is left of it besides says by a name (`…_restoring_…`, `…_replaced_…`) or a mark that it is
-///   no whole database. The implementer's documentation says which.
+///   no whole database. The implementer's documentation says which, and the next `probe` names it
+///   ([`TargetInfo::left_behind`]).
 /// - Says how many rows each table got, and what the tool warned of.
 /// - `probe` changes nothing.
 /// - No secret is in argv, an error or `Debug`.
@@ -247,6 +250,10 @@ pub struct TargetInfo {
     /// where that takes no right of its own, or nobody knows.
     #[serde(default)]
     pub may_create: Option<bool>,
+    /// Databases beside it that a restore or a rehearsal made, by their names: left behind by one that was killed, or in
+    /// use by one that still runs. Nothing here drops them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<String>,
 }
 
 impl TargetInfo {

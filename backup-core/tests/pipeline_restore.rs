@@ -8,9 +8,9 @@ use std::sync::{
 
 use async_trait::async_trait;
 use backup_core::{
-    BackupRef, ByteStream, Dumper, Error, ErrorKind, Filter, Inventory, Kind, MemoryStore, OnExisting,
-    Pipeline, RestoreOptions, RestoreOutcome, Restorer, Result, Scratch, ScratchLike, Selected, Selection,
-    TableInventory, TargetInfo,
+    BackupRef, ByteStream, Dumper, Error, ErrorKind, Event, Filter, Inventory, Kind, MemoryStore, OnExisting,
+    Operation, Pipeline, RestoreOptions, RestoreOutcome, Restorer, Result, Scratch, ScratchLike, Selected,
+    Selection, TableInventory, TargetInfo,
     pipeline::{BackupRequest, RestoreRequest, RowComparison},
     testkit::fake::FakeDumper,
 };
@@ -22,6 +22,7 @@ struct Target {
     /// The target's dumper.
     dumper: FakeDumper,
     outcome: Inventory,
+    warns: Vec<String>,
     fails: Option<ErrorKind>,
     selected: Option<Selected>,
     /// What it was told at last.
@@ -38,6 +39,7 @@ impl Target {
             info,
             dumper: FakeDumper::new("what was there"),
             outcome: rows(3),
+            warns: Vec::new(),
             fails: None,
             selected: None,
             told: Arc::default(),
@@ -76,7 +78,11 @@ impl Restorer for Target {
         self.restored.fetch_add(1, Ordering::SeqCst);
         match self.fails {
             Some(kind) => Err(Error::new(kind, "the fake restore fails")),
-            None => Ok(RestoreOutcome::new(self.outcome.clone())),
+            None => {
+                let mut outcome = RestoreOutcome::new(self.outcome.clone());
+                outcome.warnings.clone_from(&self.warns);
+                Ok(outcome)
+            }
         }
     }
 
@@ -247,6 +253,48 @@ async fn a_report_says_whether_rows_were_compared() {
     let report = blind.restore(&backup, &Target::empty(), request()).await.unwrap();
     assert_eq!(report.rows_compared, RowComparison::NotRecorded);
     assert_eq!(serde_json::to_value(&report).unwrap()["rows_compared"], "not-recorded");
+}
+
+#[tokio::test]
+async fn what_an_earlier_restore_left_behind_is_told_of_by_plan_report_and_event_before_anything_is_done() {
+    let (pipeline, backup) = backed_up().await;
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&told);
+    let pipeline = pipeline.with_observer(move |event: &Event<'_>| {
+        if let Event::Warning { operation: Operation::Restore, message } = event {
+            seen.lock().unwrap().push((*message).to_owned());
+        }
+    });
+    let names = ["target_replaced_0a1b2c3d", "target_restoring_0a1b2c3e"].map(str::to_owned);
+    let target = Target::empty().with(|target| {
+        target.info.left_behind = names.to_vec();
+        target.warns = vec!["the tool warns".to_owned()];
+    });
+    let request = RestoreRequest::new();
+    let plan = pipeline.plan_restore(&backup, &target, &request).await.unwrap();
+    assert_eq!(plan.target.left_behind, names);
+    assert_eq!(serde_json::to_value(&plan).unwrap()["target"]["left_behind"][0], names[0]);
+    assert!(told.lock().unwrap().is_empty(), "a plan is not the restore");
+
+    let report = pipeline.restore(&backup, &target, request.clone().confirmed()).await.unwrap();
+    assert_eq!(report.warnings.len(), 3, "{:?}", report.warnings);
+    for (warning, name) in report.warnings.iter().zip(&names) {
+        assert!(warning.starts_with(&format!("{name} lies beside target: ")), "{warning}");
+    }
+    assert!(report.warnings[0].contains("only copy") && !report.warnings[1].contains("only copy"));
+    assert_eq!(report.warnings[2], "the tool warns");
+    assert_eq!(*told.lock().unwrap(), report.warnings);
+
+    // A restore that fails has told too: what it needs may lie there.
+    told.lock().unwrap().clear();
+    let occupied = target.with(|target| target.info.objects = 1);
+    let err = pipeline.restore(&backup, &occupied, request.confirmed()).await.unwrap_err();
+    assert_eq!((err.kind(), told.lock().unwrap().len()), (ErrorKind::TargetNotEmpty, 2));
+
+    let report =
+        pipeline.restore(&backup, &Target::empty(), RestoreRequest::new().confirmed()).await.unwrap();
+    assert!(report.warnings.is_empty());
+    assert_eq!(serde_json::to_value(&report.target).unwrap().get("left_behind"), None);
 }
 
 /// A backup of two tables.

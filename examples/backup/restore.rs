@@ -135,6 +135,7 @@ fn would_restore(plan: &RestorePlan) -> String {
         message.extend(selected.tables.iter().map(|table| format!("\n  table   {table}")));
         message.extend(selected.notes.iter().map(|note| format!("\n  note    {note}")));
     }
+    message.extend(plan.target.left_behind_notes().iter().map(|note| format!("\n  note    {note}")));
     if let Some(expected) = plan.expected_duration_ms {
         message.push_str(&format!(
             "\n  expected to take {:.1} s, by the last rehearsal",

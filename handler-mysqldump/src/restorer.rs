@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, OnExisting, RestoreOptions, RestoreOutcome,
-    Restorer, Result, Scratch, ScratchLike, Selected, Selection, TargetInfo, process::Host,
+    Restorer, Result, Scratch, ScratchLike, Selected, Selection, TargetInfo, process::Host, restore::Beside,
 };
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     version::{Installed, Version},
 };
 
+mod beside;
 mod count;
 mod definers;
 mod events;
@@ -61,7 +62,10 @@ const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 /// A backup of [several databases](crate::MysqlDump::also) is restored under their own names, none of which may be there;
 /// the one that the configuration names plays no part.
 ///
-/// A restore whose future is dropped removes what it had begun, in the background and as far as it can.
+/// A restore whose future is dropped removes what it had begun, in the background and as far as it can. What a killed
+/// process leaves beside the target is named by the next `probe`
+/// ([`TargetInfo::left_behind`](backup_core::TargetInfo::left_behind)), and so by the next restore, which leaves it alone;
+/// only databases that the user may see are.
 ///
 /// # Examples
 ///
@@ -194,7 +198,7 @@ impl MysqlRestore {
     pub(crate) async fn temporary(&self, like: &ScratchLike) -> Result<(TemporaryDatabase, String)> {
         let (server, facts) = self.look().await?;
         let encoding = like.encoding.clone().or(facts.as_ref().map(Facts::encoding));
-        let database = target::create_beside(&server, "rehearsal", encoding.as_deref()).await?;
+        let database = target::create_beside(&server, Beside::Rehearsal, encoding.as_deref()).await?;
         Ok((database, server.printed))
     }
 
@@ -224,11 +228,8 @@ impl MysqlRestore {
 
     async fn look(&self) -> Result<(Server, Option<Facts>)> {
         let server = Server::connect(&self.config, &self.installed).await?;
-        match server.facts().await {
-            Ok(facts) => Ok((server, Some(facts))),
-            Err(err) if err.kind() == ErrorKind::DatabaseNotFound => Ok((server, None)),
-            Err(err) => Err(err),
-        }
+        let facts = facts(&server).await?;
+        Ok((server, facts))
     }
 
     fn check_chosen(&self, options: &RestoreOptions) -> Result<()> {
@@ -307,6 +308,15 @@ impl MysqlRestore {
     }
 }
 
+/// What is known of the database; nothing where it does not exist.
+async fn facts(server: &Server) -> Result<Option<Facts>> {
+    match server.facts().await {
+        Ok(facts) => Ok(Some(facts)),
+        Err(err) if err.kind() == ErrorKind::DatabaseNotFound => Ok(None),
+        Err(err) => Err(err),
+    }
+}
+
 #[async_trait]
 impl Restorer for MysqlRestore {
     fn supports(&self, engine: &str, format: &str) -> bool {
@@ -315,7 +325,8 @@ impl Restorer for MysqlRestore {
 
     async fn probe(&self) -> Result<TargetInfo> {
         let probe = async {
-            let (server, facts) = self.look().await?;
+            let (server, databases) = Server::connect_for_names(&self.config, &self.installed).await?;
+            let facts = facts(&server).await?;
             let mut target = TargetInfo::new(self.config.database());
             target.location = command::location(&self.config, &self.installed.host);
             let name = server.sql.path.file_stem().map(|name| name.to_string_lossy().into_owned());
@@ -325,6 +336,7 @@ impl Restorer for MysqlRestore {
             target.exists = facts.is_some();
             target.tables = facts.as_ref().map_or(0, |facts| facts.tables);
             target.objects = facts.map_or(0, |facts| facts.objects);
+            target.left_behind = beside::left_behind(self.config.database(), databases);
             Ok(target)
         };
         probe.await.map_err(|err: Error| err.with_operation("probe"))

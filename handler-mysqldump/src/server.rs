@@ -64,6 +64,14 @@ pub(crate) struct Facts {
     pub(crate) without_transactions: Vec<(String, String)>,
 }
 
+/// A database, by its name.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    /// Whether the server may have made small letters of what it was told.
+    pub(crate) lowered: bool,
+}
+
 impl Facts {
     /// The encoding as a manifest says it.
     pub(crate) fn encoding(&self) -> String {
@@ -97,6 +105,31 @@ impl Server {
         let (server, rows) = Self::greet(config, installed, Some(config.database()), FACTS).await?;
         let facts = Facts::read(&rows)?;
         Ok((server, facts))
+    }
+
+    /// Connects and asks for the databases of the server with a name of those that restores and rehearsals make, by one
+    /// question; those that the user may see.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel-safe.
+    pub(crate) async fn connect_for_names(
+        config: &MysqlConfig,
+        installed: &Installed,
+    ) -> Result<(Self, Vec<Named>)> {
+        let (server, rows) = Self::greet(config, installed, None, NAMES_BESIDE).await?;
+        let named = |row: &[String]| match row {
+            [kind, name, folding] if kind == "beside" => {
+                Some(Named { name: name.clone(), lowered: folding != "0" })
+            }
+            _ => None,
+        };
+        let named = rows.iter().filter_map(named).collect();
+        Ok((server, named))
     }
 
     async fn greet(
@@ -253,6 +286,11 @@ impl Facts {
 
 /// The server's version, and whether the connection is encrypted.
 const GREETING: &str = "SELECT VERSION(), (SELECT 1);\nSHOW SESSION STATUS LIKE 'Ssl_cipher';\n";
+
+/// The databases with a name of those that restores and rehearsals make, whichever they are beside of.
+const NAMES_BESIDE: &str =
+    "SELECT 'beside', SCHEMA_NAME, @@lower_case_table_names FROM information_schema.SCHEMATA
+  WHERE SCHEMA_NAME REGEXP '_(restoring|replaced|rehearsal)_[0-9a-f]{8}$';\n";
 
 /// What a database holds, and who asks; what a server's version does not know stands in a comment for the others.
 ///

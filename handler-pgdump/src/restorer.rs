@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Contents, Dumper, Error, ErrorKind, Inventory, RestoreOptions, RestoreOutcome, Restorer,
-    Result, Scratch, ScratchLike, Selected, Selection, TargetInfo, process::Host,
+    Result, Scratch, ScratchLike, Selected, Selection, TargetInfo, process::Host, restore::Beside,
 };
 use futures::future::{Either, select};
 
@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod archive;
+mod beside;
 mod chosen;
 mod count;
 mod lexer;
@@ -51,7 +52,9 @@ const IDLE_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 /// schemas, extensions, operators. What the target has of these stays as it is. From a custom or directory archive they
 /// come by the script that `pg_restore` writes, by way of a temporary copy of the archive, with one job, and not over SSH.
 ///
-/// A restore whose future is dropped removes what it had begun, in the background and as far as it can.
+/// A restore whose future is dropped removes what it had begun, in the background and as far as it can. What a killed
+/// process leaves is named by the next `probe` ([`TargetInfo::left_behind`](backup_core::TargetInfo::left_behind)), and
+/// so by the next restore, which leaves it alone.
 ///
 /// # Examples
 ///
@@ -206,7 +209,7 @@ impl PgRestore {
         let (maintenance, facts) = target::maintenance(&server).await?;
         let encoding = like.encoding.as_deref().map(target::in_encoding);
         let name = self.config.database();
-        Ok((target::create(&maintenance, name, "rehearsal", None, encoding).await?, facts.version))
+        Ok((target::create(&maintenance, name, Beside::Rehearsal, None, encoding).await?, facts.version))
     }
 
     /// A dumper of the database.
@@ -234,8 +237,11 @@ impl PgRestore {
     /// The database, or `None` where it does not exist, and a session elsewhere on its server.
     async fn look(&self) -> Result<Look> {
         let server = Server::new(&self.config, &self.installed, &self.host).await?;
+        let left_behind =
+            |facts: &Facts| beside::left_behind(self.config.database(), &facts.databases_beside);
         match server.facts().await {
             Ok(facts) => Ok(Look {
+                left_behind: left_behind(&facts),
                 version: facts.server(),
                 printed: facts.version.clone(),
                 // A database that is replaced changes its name too, which only its owner may do.
@@ -246,6 +252,7 @@ impl PgRestore {
             Err(err) if err.kind() == ErrorKind::DatabaseNotFound => {
                 let (_, elsewhere) = target::maintenance(&server).await?;
                 Ok(Look {
+                    left_behind: left_behind(&elsewhere),
                     version: elsewhere.server(),
                     printed: elsewhere.version,
                     may_create: elsewhere.may_create,
@@ -338,7 +345,7 @@ impl PgRestore {
         let (maintenance, _) = target::maintenance(&look.server).await?;
         let like = look.facts.as_ref().map(|_| name);
         // Where the tool needs a copy of the archive, it is made at the same time as the database.
-        let created = Box::pin(target::create(&maintenance, name, "restoring", like, None));
+        let created = Box::pin(target::create(&maintenance, name, Beside::Restoring, like, None));
         let (beside, input) = match select(created, Box::pin(run.input(body))).await {
             Either::Left((beside, input)) => (beside?, input.await),
             Either::Right((input, created)) => (created.await?, input),
@@ -373,6 +380,8 @@ struct Look {
     version: Version,
     printed: String,
     may_create: bool,
+    /// Databases that a restore or a rehearsal made beside this one.
+    left_behind: Vec<String>,
     facts: Option<Facts>,
 }
 
@@ -395,6 +404,7 @@ impl Restorer for PgRestore {
             target.server_version = look.printed;
             target.exists = look.facts.is_some();
             target.may_create = Some(look.may_create);
+            target.left_behind = look.left_behind;
             if let Some(facts) = look.facts {
                 (target.tables, target.objects) = (facts.tables, facts.objects);
             }

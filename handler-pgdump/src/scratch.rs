@@ -57,7 +57,8 @@ pub enum Rehearse {
 /// # A database on the target's server
 ///
 /// `close` says when dropping it failed. A drop, also by a panic, waits at most ten seconds for the server
-/// and can only log a failure; a killed process leaves the database behind, with a name that says what it is.
+/// and can only log a failure; a killed process leaves the database behind, with a name that says what it is and by which
+/// a probe of the target tells of it ([`TargetInfo::left_behind`](backup_core::TargetInfo::left_behind)).
 #[derive(Debug)]
 pub struct PgScratch {
     made: Made,

@@ -52,6 +52,8 @@ pub(crate) struct Facts {
     pub(crate) may_create: bool,
     /// Whether the user may do with this database what its owner may.
     pub(crate) owns: bool,
+    /// All databases of the server with a name of those that restores and rehearsals make, by its bytes in hex.
+    pub(crate) databases_beside: Vec<String>,
 }
 
 impl Facts {
@@ -62,6 +64,8 @@ impl Facts {
 
 /// Objects are counted by catalog; what came with an extension goes with it, and an extension itself is no
 /// obstacle, because a dump makes those that are missing; nor is the one that a private server prepares itself with. What `initdb` made has a number below 16384.
+///
+/// A name of another database is of that one's encoding: it is asked for by its bytes, which no encoding refuses.
 const FACTS: &str = r"
 WITH mine AS (
   SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
@@ -100,7 +104,10 @@ SELECT json_build_object(
   'tables', (SELECT count(*) FROM objects WHERE kind IN ('r', 'p')),
   'objects', (SELECT count(*) FROM objects),
   'may_create', (SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user),
-  'owns', pg_has_role(datdba, 'USAGE')
+  'owns', pg_has_role(datdba, 'USAGE'),
+  'databases_beside', (SELECT coalesce(json_agg(encode(replace(beside.datname::text, chr(92), repeat(chr(92), 2))::bytea, 'hex')),
+    '[]') FROM pg_database beside
+    WHERE beside.datname ~ '_(restoring|replaced|rehearsal)_[0-9a-f]{8}$')
 ) FROM pg_database WHERE datname = current_database();
 ";
 

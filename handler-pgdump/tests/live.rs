@@ -15,6 +15,8 @@ mod chosen;
 mod faults;
 #[path = "live/killed.rs"]
 mod killed;
+#[path = "live/left_behind.rs"]
+mod left_behind;
 #[path = "live/lock.rs"]
 mod lock;
 #[path = "live/log.rs"]

@@ -40,7 +40,7 @@ pub struct RestoreReport {
     pub rows_compared: RowComparison,
     /// What the selection left behind: see [`Selected::notes`](crate::Selected::notes).
     pub notes: Vec<String>,
-    /// What the tool warned of.
+    /// What earlier restores [left behind](TargetInfo::left_behind), and what the tool warned of.
     pub warnings: Vec<String>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
@@ -128,6 +128,10 @@ impl Pipeline {
             Either::Right((checked, plan)) => (plan.await, Either::Right(ready(checked))),
         };
         let mut plan = plan?;
+        let mut warnings = Vec::new();
+        for note in plan.target.left_behind_notes() {
+            self.warn(Operation::Restore, &mut warnings, note);
+        }
         if !plan.blockers.is_empty() {
             return Err(plan.blockers.swap_remove(0));
         }
@@ -144,6 +148,9 @@ impl Pipeline {
             Some(safety) => with_way_back(err, safety),
             None => err,
         })?;
+        for warning in outcome.warnings {
+            self.warn(Operation::Restore, &mut warnings, warning);
+        }
         Ok(RestoreReport {
             backup: backup.clone(),
             target: plan.target,
@@ -152,7 +159,7 @@ impl Pipeline {
             rows: outcome.inventory.rows(),
             rows_compared,
             notes: plan.selected.map(|selected| selected.notes).unwrap_or_default(),
-            warnings: outcome.warnings,
+            warnings,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         })
     }

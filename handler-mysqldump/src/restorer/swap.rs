@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use backup_core::{ByteStream, Error, Inventory, Result};
+use backup_core::{ByteStream, Error, Inventory, Result, restore::Beside};
 use bytes::Bytes;
 
-use super::{MysqlRestore, filter::Wanted, run::Run, target};
+use super::{MysqlRestore, beside::name_beside, filter::Wanted, run::Run, target};
 use crate::{
     scratch::TemporaryDatabase,
     server::{Facts, Server, quote_identifier},
@@ -31,7 +31,7 @@ pub(super) async fn replace(
     warnings: &mut Vec<String>,
 ) -> Result<Inventory> {
     let encoding = facts.map(Facts::encoding);
-    let beside = target::create_beside(run.server, "restoring", encoding.as_deref()).await?;
+    let beside = target::create_beside(run.server, Beside::Restoring, encoding.as_deref()).await?;
     let inventory = match target::fill_made(run, beside.name(), wanted, body, warnings).await {
         Ok(inventory) => inventory,
         Err(err) => return Err(target::drop_after(beside, err).await),
@@ -93,7 +93,7 @@ impl<'a> Exchange<'a> {
             loader: run.settings.clone(),
             name,
             beside,
-            replaced: target::name_beside(name, "replaced")?,
+            replaced: name_beside(name, Beside::Replaced)?,
             mark: target::token()?,
             old: Programs::read(server).await?,
             new: Programs::read(&server.at(beside)).await?,

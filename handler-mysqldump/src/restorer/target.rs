@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use backup_core::{ByteStream, Error, ErrorKind, Inventory, Result};
+use backup_core::{ByteStream, Error, ErrorKind, Inventory, Result, restore::Beside};
 
-use super::{count, definers, events, filter::Wanted, run::Run, swap::chosen};
+use super::{beside::name_beside, count, definers, events, filter::Wanted, run::Run, swap::chosen};
 use crate::{
     scratch::TemporaryDatabase,
     server::{Facts, QUESTION_LIMIT, Server, quote_identifier, quote_literal},
@@ -12,9 +12,6 @@ use crate::{
 
 /// The table that says that a restore has not ended.
 pub(super) const UNFINISHED: &str = "_backup_restore_unfinished";
-
-/// The longest name of a database, in letters.
-const NAME_LETTERS: usize = 64;
 
 /// The longest that making or dropping a database may take.
 const CHANGE_LIMIT: Duration = Duration::from_secs(600);
@@ -131,7 +128,7 @@ pub(super) async fn fill_made(
 /// Makes an empty database beside the target, named after it.
 pub(super) async fn create_beside(
     server: &Server,
-    purpose: &str,
+    purpose: Beside,
     encoding: Option<&str>,
 ) -> Result<TemporaryDatabase> {
     let database = TemporaryDatabase::new(server.clone(), name_beside(server.config.database(), purpose)?);
@@ -193,26 +190,9 @@ pub(super) async fn drop_after(database: TemporaryDatabase, err: Error) -> Error
     }
 }
 
-/// `<name>_<purpose>_<random>`, shortened to what a server takes.
-pub(super) fn name_beside(name: &str, purpose: &str) -> Result<String> {
-    let random = token()?;
-    let suffix = format!("_{purpose}_{}", random.get(..8).unwrap_or(&random));
-    let head: String = name.chars().take(NAME_LETTERS.saturating_sub(suffix.len())).collect();
-    Ok(head + &suffix)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_beside_fit_and_differ() {
-        for name in ["shop".to_owned(), "ü".repeat(64), "x".repeat(64)] {
-            let beside = name_beside(&name, "restoring").unwrap();
-            assert!(beside.chars().count() <= NAME_LETTERS, "{beside}");
-            assert_ne!(beside, name_beside(&name, "restoring").unwrap());
-        }
-    }
 
     #[test]
     fn an_encoding_is_words_or_nothing() {

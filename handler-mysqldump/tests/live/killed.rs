@@ -93,6 +93,7 @@ async fn a_killed_client_or_session_leaves_the_old_database() {
             let exists = server.databases().await.contains(&target.to_owned());
             assert_eq!(exists.then(|| server.stock_dump(target)), before, "{case}");
             assert_eq!(server.leftovers(target).await, Vec::<String>::new(), "{case}");
+            assert_eq!(server.restore(target).probe().await.unwrap().left_behind, Vec::<String>::new());
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use backup_core::{Error, ErrorKind, Result};
+use backup_core::{Error, ErrorKind, Result, restore::Beside};
 
+use super::beside::name_beside;
 use crate::{
     scratch::TemporaryDatabase,
     server::{Facts, QUESTION_LIMIT, Server, quote_identifier, quote_literal},
@@ -11,9 +12,6 @@ use crate::{
 
 /// Databases that nearly every server has, from which others can be made and renamed.
 const MAINTENANCE: &[&str] = &["postgres", "template1"];
-
-/// The longest name of a database, in bytes.
-const NAME_BYTES: usize = 63;
 
 /// The settings that are lists of quoted names, by the server's source (`GUC_LIST_QUOTE`).
 const LISTS: &str = "'local_preload_libraries', 'search_path', 'session_preload_libraries', \
@@ -46,7 +44,7 @@ pub(super) async fn maintenance(server: &Server) -> Result<(Server, Facts)> {
 pub(super) async fn create(
     maintenance: &Server,
     name: &str,
-    purpose: &str,
+    purpose: Beside,
     like: Option<&str>,
     clauses: Option<String>,
 ) -> Result<TemporaryDatabase> {
@@ -158,7 +156,7 @@ pub(super) async fn take_place(
         maintenance.ask(&rename(new, name), QUESTION_LIMIT).await?;
         return Ok(None);
     }
-    let old = name_beside(name, "replaced")?;
+    let old = name_beside(name, Beside::Replaced)?;
     let sql = format!(
         "BEGIN;\nSELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {} AND pid <> \
          pg_backend_pid();\n{}{}COMMIT;\n",
@@ -194,34 +192,5 @@ pub(super) async fn drop_after(database: TemporaryDatabase, err: Error) -> Error
         Err(_) => err
             .with_context("left_behind", &name)
             .with_suggestion("drop the database that was left behind, once the server can be reached"),
-    }
-}
-
-/// `<name>_<purpose>_<random>`, shortened to what a server takes.
-fn name_beside(name: &str, purpose: &str) -> Result<String> {
-    let mut random = [0_u8; 4];
-    getrandom::fill(&mut random).map_err(|err| {
-        Error::new(ErrorKind::Unexpected, "the system has no random numbers").with_source(err)
-    })?;
-    let suffix = format!("_{purpose}_{}", hex::encode(random));
-    let mut end = name.len().min(NAME_BYTES - suffix.len());
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    Ok(format!("{}{suffix}", name.get(..end).unwrap_or_default()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_beside_fit_and_differ() {
-        for name in ["shop", "ü".repeat(31).as_str(), "x".repeat(63).as_str()] {
-            let beside = name_beside(name, "restoring").unwrap();
-            assert!(beside.len() <= NAME_BYTES, "{beside}");
-            assert_ne!(beside, name_beside(name, "restoring").unwrap());
-        }
-        assert!(name_beside("shop", "rehearsal").unwrap().starts_with("shop_rehearsal_"));
     }
 }

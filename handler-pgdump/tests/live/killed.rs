@@ -140,6 +140,7 @@ async fn killed_in_mid_restore(format: Format, victim: &str) {
         let left = server.leftovers(target);
         assert!(victim == "server" || left.is_empty(), "{case}: {left:?}");
         assert!(left.iter().all(|name| name.contains("_restoring_")), "{case}: {left:?}");
+        assert_eq!(server.restore(target).probe().await.unwrap().left_behind, left, "{case}");
     }
 }
 

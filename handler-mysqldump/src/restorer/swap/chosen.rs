@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use backup_core::{ByteStream, Error, ErrorKind, Inventory, OnExisting, Result};
+use backup_core::{ByteStream, Error, ErrorKind, Inventory, OnExisting, Result, restore::Beside};
 use bytes::Bytes;
 
 use super::{Failed, LOCK_WAIT, STEP_LIMIT, programs::Programs};
 use crate::{
     restorer::{
-        MysqlRestore, count,
+        MysqlRestore,
+        beside::name_beside,
+        count,
         filter::Wanted,
         keys::{ForeignKey, all},
         run::Run,
@@ -43,7 +45,7 @@ pub(in crate::restorer) async fn restore(
     if target::is_unfinished(run.server).await {
         return Err(target::not_empty(run.server, facts).await);
     }
-    let beside = target::create_beside(run.server, "restoring", Some(&facts.encoding())).await?;
+    let beside = target::create_beside(run.server, Beside::Restoring, Some(&facts.encoding())).await?;
     let prepared = async {
         let wanted = Wanted::Tables(tables.to_vec());
         let inventory = target::fill_made(run, beside.name(), &wanted, body, warnings).await?;
@@ -129,7 +131,7 @@ impl<'a> Exchange<'a> {
             loader: run.settings.clone(),
             name,
             beside: beside.to_owned(),
-            replaced: target::name_beside(name, "replaced")?,
+            replaced: name_beside(name, Beside::Replaced)?,
             mark: target::token()?,
             old: Programs::of_tables(server, existing).await?,
             new,

@@ -1,0 +1,149 @@
+//! [`Beside`]: what a database is called that a restore or a rehearsal makes beside its target.
+
+use super::TargetInfo;
+use crate::{Error, ErrorKind, Result};
+
+/// How many hex digits a name ends in.
+const DIGITS: usize = 8;
+
+/// What a database beside a target is there for; it is named `<name>_<purpose>_<8 hex digits>`.
+///
+/// For implementers of [`Restorer`](super::Restorer): a name that [`suffix`](Self::suffix) ends is one that
+/// [`split`](Self::split) knows again, so that a probe can tell of what a killed process left
+/// ([`TargetInfo::left_behind`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Beside {
+    /// `restoring`: what is being restored, until it takes the target's place.
+    Restoring,
+    /// `replaced`: what the target held before, until it is dropped.
+    Replaced,
+    /// `rehearsal`: a throw-away database.
+    Rehearsal,
+}
+
+impl Beside {
+    /// Every purpose.
+    const ALL: [Self; 3] = [Self::Restoring, Self::Replaced, Self::Rehearsal];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Restoring => "restoring",
+            Self::Replaced => "replaced",
+            Self::Rehearsal => "rehearsal",
+        }
+    }
+
+    /// What a new name ends in, after the target's own, in ASCII.
+    ///
+    /// # Errors
+    ///
+    /// Where the system has no random numbers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use backup_core::restore::Beside;
+    ///
+    /// let name = format!("shop{}", Beside::Restoring.suffix()?);
+    /// assert_eq!(Beside::split(&name), Some(("shop", Beside::Restoring)));
+    /// # Ok::<(), backup_core::Error>(())
+    /// ```
+    pub fn suffix(self) -> Result<String> {
+        let mut random = [0_u8; DIGITS / 2];
+        getrandom::fill(&mut random).map_err(|err| {
+            Error::new(ErrorKind::Unexpected, "the system has no random numbers").with_source(err)
+        })?;
+        Ok(format!("_{}_{}", self.word(), hex::encode(random)))
+    }
+
+    /// Takes a name apart: the name of the target, as far as there was room for it, and the purpose; `None` where no
+    /// restore or rehearsal makes such names.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use backup_core::restore::Beside;
+    ///
+    /// assert_eq!(Beside::split("shop_eu_replaced_0a1b2c3d"), Some(("shop_eu", Beside::Replaced)));
+    /// assert_eq!(Beside::split("shop_replaced_2025"), None);
+    /// ```
+    #[must_use]
+    pub fn split(name: &str) -> Option<(&str, Self)> {
+        let (rest, digits) = name.rsplit_once('_')?;
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if digits.len() != DIGITS || !digits.bytes().all(is_digit) {
+            return None;
+        }
+        Self::ALL
+            .into_iter()
+            .find_map(|purpose| Some((rest.strip_suffix(purpose.word())?.strip_suffix('_')?, purpose)))
+    }
+}
+
+impl TargetInfo {
+    /// Says of each database that was [left behind](Self::left_behind) what it may hold and what to do; one sentence each.
+    #[must_use]
+    pub fn left_behind_notes(&self) -> Vec<String> {
+        self.left_behind.iter().map(|name| note(name, &self.database)).collect()
+    }
+}
+
+fn note(name: &str, target: &str) -> String {
+    let (maker, holds, advice) = match Beside::split(name).map(|(_, purpose)| purpose) {
+        Some(Beside::Restoring) => ("a restore", "what was being restored", ""),
+        Some(Beside::Replaced) => (
+            "a restore",
+            "what the target held before, perhaps the only copy of it",
+            " and look whether the target has what it holds",
+        ),
+        Some(Beside::Rehearsal) => ("a rehearsal", "a throw-away copy of a backup", ""),
+        None => ("a restore or a rehearsal", "a part of what was restored", ""),
+    };
+    format!(
+        "{name} lies beside {target}: {maker} made it, which may still run or was killed, and it may hold {holds}; check that \
+         none runs{advice}, then drop it (DROP DATABASE)"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_no_restore_makes_are_not_taken_apart() {
+        for name in [
+            "",
+            "shop",
+            "shop_restoring",
+            "shop_restoring_0a1b2c3",
+            "shop_restoring_0a1b2c3d4",
+            "shop_restoring_0A1B2C3D",
+            "shop_restoring_0a1b2c3g",
+            "shop_restoring_0a1b2c3d_old",
+            "shop_restoring_0a1b2c3d\n",
+            "shop_restored_0a1b2c3d",
+            "shoprestoring_0a1b2c3d",
+            "restoring_0a1b2c3d",
+        ] {
+            assert_eq!(Beside::split(name), None, "{name}");
+        }
+        // One of another target.
+        let nested = "shop_restoring_0a1b2c3d_rehearsal_0a1b2c3d";
+        assert_eq!(Beside::split(nested), Some(("shop_restoring_0a1b2c3d", Beside::Rehearsal)));
+    }
+
+    #[test]
+    fn a_note_says_what_may_be_lost() {
+        let mut target = TargetInfo::new("shop");
+        target.left_behind = Beside::ALL.map(|purpose| format!("shop{}", purpose.suffix().unwrap())).to_vec();
+        target.left_behind.push("/backups/shop.part".to_owned());
+        let notes = target.left_behind_notes();
+        for (note, name) in notes.iter().zip(&target.left_behind) {
+            assert!(note.starts_with(&format!("{name} lies beside shop: ")), "{note}");
+            assert!(note.contains("may still run") && note.contains("DROP DATABASE"), "{note}");
+        }
+        let only_copy: Vec<bool> = notes.iter().map(|note| note.contains("only copy")).collect();
+        assert_eq!(only_copy, [false, true, false, false]);
+    }
+}
