@@ -52,7 +52,7 @@ use owner::{Moment, Owner};
 /// How long a lease that is not renewed keeps others out, unless said otherwise: three minutes.
 pub const LEASE_TTL: Duration = Duration::from_secs(180);
 /// How often a lease is asked for again while it is waited for.
-pub(crate) const POLL: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_secs(1);
 /// How long the release of a dropped lease may take.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -120,6 +120,23 @@ impl Lease {
         let standing = Mutex::new(Standing { generation, renewed, lost: false });
         tracing::debug!(name, generation, "took the lease");
         Ok(Self { held: Arc::new(Held { chain, owner, ttl, standing }), removals, armed: true })
+    }
+
+    /// Asks again while another holds the lease, for `patience`.
+    pub(crate) async fn take_in_turn<Asked: Future<Output = Result<Self>>>(
+        ttl: Duration,
+        patience: Duration,
+        ask: impl Fn() -> Asked,
+    ) -> Result<Self> {
+        let until = tokio::time::Instant::now() + patience;
+        loop {
+            match ask().await {
+                Err(err) if LeaseHeld::of(&err).is_some() && tokio::time::Instant::now() < until => {
+                    tokio::time::sleep(POLL.min(ttl / 3)).await;
+                }
+                taken => return taken,
+            }
+        }
     }
 
     /// The number of the last renewal, higher than that of any holder before.

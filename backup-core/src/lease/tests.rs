@@ -100,7 +100,8 @@ async fn a_killed_holder_keeps_others_out_for_the_ttl_by_the_stores_clock_and_no
 async fn take_in_turn(store: &MemoryStore, ttl: Duration, patience: Duration) -> (Result<Lease>, Duration) {
     let store: Arc<dyn Store> = Arc::new(store.clone());
     let started = tokio::time::Instant::now();
-    let taken = Lease::take_in_turn(&store, "prune", ttl, patience, &TaskTracker::new()).await;
+    let ask = || Lease::take(Arc::clone(&store), "prune", ttl);
+    let taken = Lease::take_in_turn(ttl, patience, ask).await;
     (taken, started.elapsed())
 }
 
@@ -131,7 +132,8 @@ async fn who_waits_in_vain_learns_by_whom_when_the_patience_ends() {
     // What is no matter of patience is told at once.
     let away = FaultyStore::new(store).fail_on(StoreOp::List, 1, ErrorKind::PermissionDenied);
     let away: Arc<dyn Store> = Arc::new(away);
-    let refused = Lease::take_in_turn(&away, "prune", TTL, TTL, &TaskTracker::new()).await;
+    let ask = || Lease::take(Arc::clone(&away), "prune", TTL);
+    let refused = Lease::take_in_turn(TTL, TTL, ask).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
 }
 

@@ -2,10 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
-
 use super::{Pipeline, claim::CLEAN_UP_TIMEOUT};
-use crate::{Key, Lease, LeaseHeld, Result, lease::POLL};
+use crate::{Key, Lease, Result};
 
 /// One lease for all of it: a sweep and a prune remove the same things.
 const PRUNE: &str = "prune";
@@ -19,18 +17,12 @@ impl Pipeline {
     /// Takes the lease, waiting for whoever holds it: where another database was backed up at the same time, it is its
     /// retention, and soon done.
     pub(super) async fn lease_in_turn(&self, patience: Duration) -> Result<Lease> {
-        let until = Instant::now() + patience;
-        loop {
+        let ask = || {
             let (store, removals) = (Arc::clone(&self.store), self.removals.clone());
             // The stall timeout is for a store that hangs: that another is at work is none, however long it takes.
-            let asked = Lease::take_with(store, PRUNE, self.lease_ttl, removals);
-            match self.within("lease", asked).await {
-                Err(err) if LeaseHeld::of(&err).is_some() && Instant::now() < until => {
-                    tokio::time::sleep(POLL.min(self.lease_ttl / 3)).await;
-                }
-                taken => return taken,
-            }
-        }
+            self.within("lease", Lease::take_with(store, PRUNE, self.lease_ttl, removals))
+        };
+        Lease::take_in_turn(self.lease_ttl, patience, ask).await
     }
 
     /// Lets others have the lease; a store that hangs is not waited for.
