@@ -76,14 +76,12 @@ impl Restorer for Target {
         *self.told.lock().unwrap() = Some(options);
         body.collect_bytes(usize::MAX).await?;
         self.restored.fetch_add(1, Ordering::SeqCst);
-        match self.fails {
-            Some(kind) => Err(Error::new(kind, "the fake restore fails")),
-            None => {
-                let mut outcome = RestoreOutcome::new(self.outcome.clone());
-                outcome.warnings.clone_from(&self.warns);
-                Ok(outcome)
-            }
+        if let Some(kind) = self.fails {
+            return Err(Error::new(kind, "the fake restore fails"));
         }
+        let mut outcome = RestoreOutcome::new(self.outcome.clone());
+        outcome.warnings.clone_from(&self.warns);
+        Ok(outcome)
     }
 
     async fn select(&self, definitions: ByteStream, _: &RestoreOptions) -> Result<Selected> {
