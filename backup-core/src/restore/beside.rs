@@ -8,9 +8,27 @@ const DIGITS: usize = 8;
 
 /// What a database beside a target is there for; it is named `<name>_<purpose>_<8 hex digits>`.
 ///
-/// For implementers of [`Restorer`](super::Restorer): a name that [`suffix`](Self::suffix) ends is one that
-/// [`split`](Self::split) knows again, so that a probe can tell of what a killed process left
-/// ([`TargetInfo::left_behind`]).
+/// For implementers of [`Restorer`](super::Restorer): a name that [`name`](Self::name) makes is one that [`of`](Self::of)
+/// knows again, so that a probe can tell of what a killed process left ([`TargetInfo::left_behind`]).
+///
+/// Both take the engine's rule of how long a name may be: a function of the target's name that returns as much of its
+/// beginning as leaves room for so many letters of ASCII.
+///
+/// # Examples
+///
+/// ```
+/// use backup_core::restore::Beside;
+///
+/// fn head(name: &str, room: usize) -> &str {
+///     name.get(..64 - room).unwrap_or(name)
+/// }
+///
+/// let name = Beside::Restoring.name("shop", head)?;
+/// assert!(name.starts_with("shop_restoring_"));
+/// assert_eq!(Beside::of("shop", &name, head), Some(Beside::Restoring));
+/// assert_eq!(Beside::of("shop", "shop_eu_restoring_0a1b2c3d", head), None);
+/// # Ok::<(), backup_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Beside {
@@ -34,42 +52,31 @@ impl Beside {
         }
     }
 
-    /// What a new name ends in, after the target's own, in ASCII.
+    /// The name of a new database beside `target`.
     ///
     /// # Errors
     ///
     /// Where the system has no random numbers.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use backup_core::restore::Beside;
-    ///
-    /// let name = format!("shop{}", Beside::Restoring.suffix()?);
-    /// assert_eq!(Beside::split(&name), Some(("shop", Beside::Restoring)));
-    /// # Ok::<(), backup_core::Error>(())
-    /// ```
-    pub fn suffix(self) -> Result<String> {
+    pub fn name(self, target: &str, head: fn(&str, usize) -> &str) -> Result<String> {
         let mut random = [0_u8; DIGITS / 2];
         getrandom::fill(&mut random).map_err(|err| {
             Error::new(ErrorKind::Unexpected, "the system has no random numbers").with_source(err)
         })?;
-        Ok(format!("_{}_{}", self.word(), hex::encode(random)))
+        let suffix = format!("_{}_{}", self.word(), hex::encode(random));
+        Ok(format!("{}{suffix}", head(target, suffix.len())))
+    }
+
+    /// What `other` is there for, where [`name`](Self::name) makes it of `target`, or of one that is as long and begins
+    /// alike.
+    #[must_use]
+    pub fn of(target: &str, other: &str, head: fn(&str, usize) -> &str) -> Option<Self> {
+        let (begins, purpose) = Self::split(other)?;
+        (begins == head(target, other.len().saturating_sub(begins.len()))).then_some(purpose)
     }
 
     /// Takes a name apart: the name of the target, as far as there was room for it, and the purpose; `None` where no
     /// restore or rehearsal makes such names.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use backup_core::restore::Beside;
-    ///
-    /// assert_eq!(Beside::split("shop_eu_replaced_0a1b2c3d"), Some(("shop_eu", Beside::Replaced)));
-    /// assert_eq!(Beside::split("shop_replaced_2025"), None);
-    /// ```
-    #[must_use]
-    pub fn split(name: &str) -> Option<(&str, Self)> {
+    fn split(name: &str) -> Option<(&str, Self)> {
         let (rest, digits) = name.rsplit_once('_')?;
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if digits.len() != DIGITS || !digits.bytes().all(is_digit) {
@@ -136,7 +143,8 @@ mod tests {
     #[test]
     fn a_note_says_what_may_be_lost() {
         let mut target = TargetInfo::new("shop");
-        target.left_behind = Beside::ALL.map(|purpose| format!("shop{}", purpose.suffix().unwrap())).to_vec();
+        target.left_behind =
+            Beside::ALL.map(|purpose| purpose.name("shop", |name, _| name).unwrap()).to_vec();
         target.left_behind.push("/backups/shop.part".to_owned());
         let notes = target.left_behind_notes();
         for (note, name) in notes.iter().zip(&target.left_behind) {

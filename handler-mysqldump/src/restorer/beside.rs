@@ -9,14 +9,11 @@ const NAME_LETTERS: usize = 64;
 
 /// `<name>_<purpose>_<random>`, shortened to what a server takes.
 pub(super) fn name_beside(name: &str, purpose: Beside) -> Result<String> {
-    let suffix = purpose.suffix()?;
-    Ok(format!("{}{suffix}", head(name, suffix.len())))
+    purpose.name(name, head)
 }
 
-/// Whether [`name_beside`] makes `other` of `name`, or of one that begins alike and is as long.
 fn is_beside(name: &str, other: &str) -> bool {
-    Beside::split(other)
-        .is_some_and(|(begins, _)| begins == head(name, other.len().saturating_sub(begins.len())))
+    Beside::of(name, other, head).is_some()
 }
 
 /// As much of `name` as leaves room for `suffix` letters.
@@ -45,7 +42,7 @@ mod tests {
 
     /// Any name that a server takes.
     fn names() -> impl Strategy<Value = String> {
-        prop_oneof!["[a-z_]{1,64}", "[ü数a_]{1,64}", r#"[^\x00]{1,64}"#, "(restoring|_|[0-9a-f]){1,7}"]
+        prop_oneof!["[a-z_]{1,64}", "[ü数a_]{1,64}", r"[^\x00]{1,64}", "(restoring|_|[0-9a-f]){1,7}"]
     }
 
     fn found(name: &str, other: &str, lowered: bool) -> bool {

@@ -8,7 +8,7 @@ use handler_mysqldump::{MysqlRestore, Rehearse};
 
 use crate::server::{Server, quoted};
 
-/// Of the target "left_shop", though nobody restored it.
+/// Of the target `left_shop`, though nobody restored it.
 const NEIGHBOURS: [&str; 4] = [
     "left_shop2_restoring_0a1b2c3d",
     "left_shop_eu_restoring_0a1b2c3d",

@@ -7,14 +7,11 @@ const NAME_BYTES: usize = 63;
 
 /// `<name>_<purpose>_<random>`, shortened to what a server takes.
 pub(super) fn name_beside(name: &str, purpose: Beside) -> Result<String> {
-    let suffix = purpose.suffix()?;
-    Ok(format!("{}{suffix}", head(name, suffix.len())))
+    purpose.name(name, head)
 }
 
-/// Whether [`name_beside`] makes `other` of `name`, or of one that begins alike and is as long.
 fn is_beside(name: &str, other: &str) -> bool {
-    Beside::split(other)
-        .is_some_and(|(begins, _)| begins == head(name, other.len().saturating_sub(begins.len())))
+    Beside::of(name, other, head).is_some()
 }
 
 /// As much of `name` as leaves room for `suffix` bytes.
@@ -46,7 +43,7 @@ mod tests {
     /// Any name that a server takes.
     fn names() -> impl Strategy<Value = String> {
         let any =
-            prop_oneof!["[a-z_]{1,63}", "[ü数a_]{1,63}", r#"[^\x00]{1,63}"#, "(restoring|_|[0-9a-f]){1,30}"];
+            prop_oneof!["[a-z_]{1,63}", "[ü数a_]{1,63}", r"[^\x00]{1,63}", "(restoring|_|[0-9a-f]){1,30}"];
         any.prop_map(|name| head(&name, 0).to_owned())
     }
 

@@ -8,7 +8,7 @@ use handler_pgdump::Rehearse;
 
 use crate::server::{Server, quoted};
 
-/// Of the target "shop", though nobody restored it.
+/// Of the target `shop`, though nobody restored it.
 const NEIGHBOURS: [&str; 4] = [
     "shop2_restoring_0a1b2c3d",
     "shop_eu_restoring_0a1b2c3d",
