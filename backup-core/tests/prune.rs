@@ -258,36 +258,6 @@ async fn a_prune_that_is_cut_off_at_any_call_loses_nothing_good_and_a_rerun_comp
     assert!(failed > 60 && partial > 20, "the faults must hit: {failed}, {partial}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_prunes_at_once_and_a_prune_during_a_backup_lose_nothing() {
-    let (base, clock, backups) = made(8).await;
-    for round in 0..25 {
-        let store = copy(&base).await;
-        let slow = FakeDumper::new("all the rows".repeat(50)).slow(100, Duration::from_millis(1));
-        let backing =
-            Pipeline::new(slow, store.clone()).with_environment("production").with_clock(clock.clone());
-        let prune = |keep: u32| {
-            let pipeline = pipeline(store.clone(), &clock);
-            tokio::spawn(async move {
-                let plan = pipeline.plan_prune(&last(keep), &Filter::all()).await?;
-                pipeline.prune(&plan, CONFIRMED).await
-            })
-        };
-        let (one, two, made) = tokio::join!(prune(3), prune(2), backing.backup(BackupRequest::new()));
-        let made = made.unwrap().backup;
-        for err in [one.unwrap(), two.unwrap()].into_iter().filter_map(Result::err) {
-            // A catalog that the other one changed meanwhile is no longer that of the plan.
-            let is_late = err.kind() == ErrorKind::InvalidInput;
-            assert!(is_late || LeaseHeld::of(&err).is_some(), "round {round}: {err}");
-        }
-        let pipeline = pipeline(store.clone(), &clock);
-        let last_plan = pipeline.plan_prune(&last(2), &Filter::all()).await.unwrap();
-        pipeline.prune(&last_plan, CONFIRMED).await.unwrap();
-        check_only(&store, &[backups[7].clone(), made], &format!("round {round}")).await;
-        check_whole(&store, &[], "after two prunes").await;
-    }
-}
-
 #[tokio::test]
 async fn retention_follows_a_backup_and_its_failure_is_a_warning() {
     let (store, clock, backups) = made(3).await;
