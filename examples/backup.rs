@@ -31,7 +31,7 @@ use examples::{
     orphans::without_manifest,
     output::{self, Style, count},
     progress::Bar,
-    signal::interruptible,
+    signal::{interruptible, survive_file_size_limit},
 };
 use serde_json::json;
 use storage_local::LocalStore;
@@ -201,6 +201,8 @@ struct Create {
 #[tokio::main]
 async fn main() -> ExitCode {
     output::log();
+    // Else a file that meets `ulimit -f` ends the process without a word.
+    survive_file_size_limit();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return Style::usage(&usage),
@@ -400,7 +402,15 @@ async fn sweep(at: Where, grace_hours: u64, style: Style) -> Result<u8> {
 }
 
 async fn open(at: Where) -> Result<Pipeline> {
-    Ok(Pipeline::for_store(LocalStore::open_existing(at.store).await?).with_observer(Bar::default()))
+    Ok(Pipeline::for_store(store(at).await?).with_observer(Bar::default()))
+}
+
+/// A store that is there; one that cannot be written to will do to read from, as a disk that was attached read-only.
+async fn store(at: Where) -> Result<LocalStore> {
+    match LocalStore::open_existing(&at.store).await {
+        Err(err) if err.kind() == ErrorKind::PermissionDenied => LocalStore::open_read_only(at.store).await,
+        opened => opened,
+    }
 }
 
 async fn find(pipeline: &Pipeline, id: &str) -> Result<BackupRef> {

@@ -251,7 +251,8 @@ pub struct TargetInfo {
     #[serde(default)]
     pub may_create: Option<bool>,
     /// Databases beside it that a restore or a rehearsal made, by their names: left behind by one that was killed, or in
-    /// use by one that still runs. Nothing here drops them.
+    /// use by one that still runs. The database itself is among them where what it holds is not whole. Nothing here drops
+    /// them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<String>,
 }

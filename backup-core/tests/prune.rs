@@ -28,6 +28,8 @@ use futures::{FutureExt, TryStreamExt};
 mod lease;
 #[path = "prune/look.rs"]
 mod look;
+#[path = "prune/meanwhile.rs"]
+mod meanwhile;
 
 const CONFIRMED: Confirmation = Confirmation::Confirmed;
 

@@ -13,10 +13,10 @@ use futures::TryStreamExt;
 use serde::Serialize;
 use storage_local::LocalStore;
 
-use super::{Where, open};
+use super::{Where, open, store};
 
 pub(crate) async fn copy(at: Where, to: PathBuf, style: Style) -> Result<u8> {
-    let from: Arc<dyn Store> = Arc::new(LocalStore::open_existing(at.store).await?);
+    let from: Arc<dyn Store> = Arc::new(store(at).await?);
     let to: Arc<dyn Store> = Arc::new(LocalStore::open(to).await?);
     let report = sync(&from, &to, &Filter::all(), &CopyOptions::default()).await?;
     let mut message = format!(

@@ -125,3 +125,13 @@ async fn hangup_is_ignored() -> bool {
     // Bit 0 is signal 1.
     ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
 }
+
+/// Lets a write that meets the limit of a file's size (`ulimit -f`) fail with an error; else the system ends the process
+/// without a word. To be called within a runtime, once, at the start.
+pub fn survive_file_size_limit() {
+    // SIGXFSZ, of which the standard library knows nothing; that it is listened to is what counts.
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    if let Err(err) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(25)) {
+        eprintln!("warning: the limit of a file's size will end this program: {err}");
+    }
+}

@@ -335,8 +335,11 @@ impl Restorer for MysqlRestore {
             target.server_version = server.printed;
             target.exists = facts.is_some();
             target.tables = facts.as_ref().map_or(0, |facts| facts.tables);
-            target.objects = facts.map_or(0, |facts| facts.objects);
+            target.objects = facts.as_ref().map_or(0, |facts| facts.objects);
             target.left_behind = beside::left_behind(self.config.database(), databases);
+            if facts.is_some_and(|facts| facts.unfinished) {
+                target.left_behind.push(self.config.database().to_owned());
+            }
             Ok(target)
         };
         probe.await.map_err(|err: Error| err.with_operation("probe"))

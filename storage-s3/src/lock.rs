@@ -32,7 +32,7 @@ pub(crate) fn wanted(bucket: &Bucket, key: &Key, options: &PutOptions) -> Result
 /// Whether an object is one of those that a pipeline removes long before the backup itself: locked, the claim of each
 /// backup and what was noted about it would outlive the backup.
 pub(crate) fn is_passing(key: &Key) -> bool {
-    key.as_str().ends_with(Layout::CLAIM)
+    [Layout::CLAIM, Layout::SWEPT].iter().any(|ending| key.as_str().ends_with(ending))
         || key.segments().rev().skip(1).any(|folder| folder.ends_with(Layout::NOTES))
 }
 

@@ -29,16 +29,23 @@ impl Stores<'_> {
 
     /// Whether the other store holds the artifact; one that is different is [`ErrorKind::Corrupt`].
     pub(super) async fn is_equal(&self, artifact: &Artifact) -> Result<bool> {
-        match self.within(stored::check_present(&**self.to, artifact)).await {
-            Ok(()) => {}
-            Err(_) if !self.within(self.to.exists(&artifact.key)).await? => return Ok(false),
-            Err(err) => return Err(err),
+        if !self.is_there(artifact).await? {
+            return Ok(false);
         }
         if self.options.comparison == Comparison::Digest {
             let body = self.within(stored::open_stored(&**self.to, artifact, ByteCount::default())).await?;
             self.moving(body).try_for_each(|_| std::future::ready(Ok(()))).await?;
         }
         Ok(true)
+    }
+
+    /// Whether the other store has an artifact, of the size that it should have.
+    pub(super) async fn is_there(&self, artifact: &Artifact) -> Result<bool> {
+        match self.within(stored::check_present(&**self.to, artifact)).await {
+            Ok(()) => Ok(true),
+            Err(_) if !self.within(self.to.exists(&artifact.key)).await? => Ok(false),
+            Err(err) => Err(err),
+        }
     }
 
     /// Makes sure that a small object, read before, is in the other store as it is.

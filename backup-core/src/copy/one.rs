@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Copied, CopyOptions, CopyReport, Stores};
 use crate::{
-    BackupRef, Catalog, Clock, Entry, ErrorKind, Key, Manifest, Result, Store, StoreCatalog, StoreExt,
+    BackupRef, Catalog, Clock, Entry, Error, ErrorKind, Key, Manifest, Result, Store, StoreCatalog, StoreExt,
     SystemClock,
     catalog::MAX_NOTE_BYTES,
     manifest::{Layout, MAX_MANIFEST_BYTES},
@@ -109,7 +109,21 @@ impl Stores<'_> {
         if self.is_gone(&backup, json).await? {
             return Ok(Some(ManifestPut::Not));
         }
-        self.small(&Layout::of(&backup).manifest()?, json.clone(), report).await?;
+        let key = Layout::of(&backup).manifest()?;
+        self.small(&key, json.clone(), report).await?;
+        // In this order: see `Pipeline::is_claimed`.
+        let mut is_swept = self.within(self.to.exists(&Layout::of(&backup).swept()?)).await?;
+        for artifact in manifest.artifacts() {
+            is_swept = is_swept || !self.is_there(artifact).await?;
+        }
+        if is_swept {
+            self.within(self.to.delete(&key)).await?;
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "a sweep took the copy for the remains of another while it was made",
+            )
+            .with_suggestion("copy again; sweep with a grace longer than the longest copy"));
+        }
         Ok(self.is_gone(&backup, json).await?.then_some(ManifestPut::ByUs))
     }
 

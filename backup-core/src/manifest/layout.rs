@@ -13,6 +13,8 @@ impl Layout {
     pub const MANIFEST: &str = ".manifest.json";
     /// The ending of the claim that marks a backup under way.
     pub const CLAIM: &str = ".claim.json";
+    /// The ending of the mark by which a sweep says that it removes what an old claim leads to.
+    pub const SWEPT: &str = ".swept.json";
     /// The ending of the folder of annotations.
     pub const NOTES: &str = ".notes";
 
@@ -62,19 +64,24 @@ impl Layout {
         Key::parse(format!("{}/{}{}", self.folder, self.id, Self::CLAIM))
     }
 
+    /// The key of the mark of a sweep that removes what an old claim leads to.
+    pub fn swept(&self) -> Result<Key> {
+        Key::parse(format!("{}/{}{}", self.folder, self.id, Self::SWEPT))
+    }
+
     /// The prefix of the annotations.
     pub fn notes(&self) -> Result<Prefix> {
         Prefix::parse(format!("{}/{}{}", self.folder, self.id, Self::NOTES))
     }
 
     /// Whether `key` can be an artifact or a companion of this backup: it lies beside the manifest, bears the
-    /// id, and is neither manifest nor claim nor note.
+    /// id, and is neither manifest nor claim nor a sweep's mark nor note.
     #[must_use]
     pub fn holds(&self, key: &Key) -> bool {
         let Some((folder, name)) = key.as_str().rsplit_once('/') else { return false };
         let Some(ending) = name.strip_prefix(self.id.as_str()) else { return false };
         folder == self.folder
             && (ending.is_empty() || ending.starts_with('.'))
-            && ![Self::MANIFEST, Self::CLAIM, Self::NOTES].contains(&ending)
+            && ![Self::MANIFEST, Self::CLAIM, Self::SWEPT, Self::NOTES].contains(&ending)
     }
 }

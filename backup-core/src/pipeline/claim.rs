@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-use super::Pipeline;
+use super::{Pipeline, lease::check};
 use crate::{
     BackupId, BackupRef, Error, ErrorKind, Key, Lease, ObjectMeta, Prefix, PutMode, PutOptions, Result,
     Store, StoreExt,
@@ -202,13 +202,20 @@ impl Pipeline {
         let mut report = self.within("sweep", self.store.sweep(grace)).await?;
         let now = self.clock.now();
         let grace = chrono::Duration::from_std(grace).unwrap_or(chrono::Duration::MAX);
-        let mut claims: Vec<ObjectMeta> = Vec::new();
+        let (mut claims, mut marks): (Vec<ObjectMeta>, Vec<ObjectMeta>) = (Vec::new(), Vec::new());
         let mut objects = self.store.list(&Prefix::root());
         while let Some(object) = self.within("list", objects.try_next()).await? {
             if object.key.as_str().ends_with(Layout::CLAIM) {
                 claims.push(object);
+            } else if object.key.as_str().ends_with(Layout::SWEPT) {
+                marks.push(object);
             }
         }
+        // Of a sweep that was cut off once the claim was gone; else the backup may be alive and has to see it.
+        marks.retain(|mark| {
+            let stem = mark.key.as_str().strip_suffix(Layout::SWEPT);
+            !claims.iter().any(|claim| claim.key.as_str().strip_suffix(Layout::CLAIM) == stem)
+        });
         let (old, young): (Vec<_>, Vec<_>) =
             claims.into_iter().partition(|claim| now - claim.last_modified >= grace);
         for claim in young {
@@ -216,6 +223,9 @@ impl Pipeline {
         }
         for claim in old {
             self.within("sweep", self.sweep_claim(&claim, now, &mut report, lease)).await?;
+        }
+        for mark in marks {
+            self.within("sweep", self.delete_object(&mark.key, Some(lease))).await?;
         }
         Ok(report)
     }
@@ -229,11 +239,11 @@ impl Pipeline {
         lease: &Lease,
     ) -> Result<()> {
         let Some(stem) = claim.key.as_str().strip_suffix(Layout::CLAIM) else { return Ok(()) };
-        // A live backup renews its claim between upload and commit, so that an old claim has no live writer.
         let mut locked_until = None;
-        if !self.is_catalogued(stem).await? {
+        let layout = Layout::of(&stem.parse()?);
+        if !self.is_catalogued(stem).await? && self.mark(stem, &layout, now, lease).await? {
             for object in objects_with_stem(&*self.store, stem).await? {
-                if object.key == claim.key {
+                if object.key == claim.key || object.key == layout.swept()? {
                     continue;
                 }
                 if let Some(lock) = self.stored_lock(&object.key).await?.filter(|lock| lock.is_active(now)) {
@@ -251,9 +261,23 @@ impl Pipeline {
             return Ok(());
         }
         self.delete_object(&claim.key, Some(lease)).await?;
+        // Last, so that a backup that still lives sees a mark or no claim.
+        self.delete_object(&layout.swept()?, Some(lease)).await?;
         report.removed += 1;
         report.freed_bytes += claim.size;
         Ok(())
+    }
+
+    /// Says that what a claim leads to is being removed; false where it became a backup meanwhile.
+    ///
+    /// A live backup renews its claim, but its host may have stood still for longer than the grace. It looks for the mark
+    /// once its manifest is there, and we for a manifest once the mark is: one of the two sees the other.
+    async fn mark(&self, stem: &str, layout: &Layout, now: DateTime<Utc>, lease: &Lease) -> Result<bool> {
+        check(Some(lease)).await?;
+        let json = ClaimRecord::new(ClaimState::Deleting, now).to_json()?;
+        let options = PutOptions::default().with_mode(PutMode::Overwrite);
+        self.store.put(&layout.swept()?, Bytes::from(json).into(), options).await?;
+        Ok(!self.is_catalogued(stem).await?)
     }
 
     /// Says why a backup is not there where objects of it are.
@@ -284,6 +308,14 @@ impl Pipeline {
             .with_context("backup", backup)
             .with_context("object", &object.key)
             .with_suggestion(suggestion))
+    }
+
+    /// Whether a backup that is being made still has its claim, and no sweep takes it for remains.
+    ///
+    /// In this order: a sweep makes its mark, removes what it takes, then the claim, then the mark.
+    pub(super) async fn is_claimed(&self, backup: &BackupRef) -> Result<bool> {
+        let layout = Layout::of(backup);
+        Ok(!self.store.exists(&layout.swept()?).await? && self.store.exists(&layout.claim()?).await?)
     }
 
     /// What a claim says, as far as it can be read.

@@ -46,7 +46,7 @@ impl Pipeline {
             if ending == Layout::MANIFEST || ending == Layout::CLAIM {
                 others.remove(stem);
                 named.insert(stem.to_owned());
-            } else if !named.contains(stem) {
+            } else if ending != Layout::SWEPT && !named.contains(stem) {
                 others.entry(stem.to_owned()).or_default().push((object.key, object.size));
             }
         }

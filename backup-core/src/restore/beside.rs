@@ -97,6 +97,12 @@ impl TargetInfo {
 }
 
 fn note(name: &str, target: &str) -> String {
+    if name == target {
+        return format!(
+            "{target} is not whole: a restore was filling it that may still run or was killed; check that none runs, then \
+             restore into it again, replacing what it holds"
+        );
+    }
     let (maker, holds, advice) = match Beside::split(name).map(|(_, purpose)| purpose) {
         Some(Beside::Restoring) => ("a restore", "what was being restored", ""),
         Some(Beside::Replaced) => (
@@ -151,6 +157,9 @@ mod tests {
             assert!(note.starts_with(&format!("{name} lies beside shop: ")), "{note}");
             assert!(note.contains("may still run") && note.contains("DROP DATABASE"), "{note}");
         }
+        target.left_behind = vec!["shop".to_owned()];
+        let [itself] = target.left_behind_notes().try_into().unwrap();
+        assert!(itself.contains("not whole") && !itself.contains("DROP"), "{itself}");
         let only_copy: Vec<bool> = notes.iter().map(|note| note.contains("only copy")).collect();
         assert_eq!(only_copy, [false, true, false, false]);
     }

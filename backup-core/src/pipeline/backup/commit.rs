@@ -41,6 +41,9 @@ impl Pipeline {
     pub(super) async fn commit(self, mut claim: Claim, manifest: &Manifest) -> Result<Committed> {
         claim.disarm();
         let backup = manifest.backup_ref();
+        if let Ok(false) = self.within("commit", self.is_claimed(&backup)).await {
+            return Err(self.abort(claim, swept()).await);
+        }
         let inserted = self.within("commit", async { Ok(self.catalog.insert(manifest).await) }).await;
         let given_up = inserted.is_err();
         let manifest_copies = match inserted.flatten() {
@@ -62,9 +65,21 @@ impl Pipeline {
                 Ok(_) | Err(_) => return Err(unknown(err)),
             },
         };
+        // A sweep marks what it takes for remains and looks for a manifest after that: one of the two sees the other.
+        let unseen = match self.within("commit", self.is_claimed(&backup)).await {
+            Ok(true) => None,
+            Ok(false) => {
+                return Err(match self.within("commit", self.catalog.remove(&backup)).await {
+                    Ok(()) => self.abort(claim, swept()).await,
+                    Err(_) => unknown(swept()),
+                });
+            }
+            Err(err) => Some(format!("no sweep can be ruled out, so verify the backup: {err}")),
+        };
         let released = self.within("release", claim.release()).await;
-        let warning =
-            released.err().map(|err| format!("the claim of the backup could not be removed: {err}"));
+        let warning = unseen.or_else(|| {
+            released.err().map(|err| format!("the claim of the backup could not be removed: {err}"))
+        });
         Ok(Committed { manifest_copies, warning })
     }
 
@@ -91,6 +106,13 @@ impl Pipeline {
             }
         }
     }
+}
+
+fn swept() -> Error {
+    Error::new(ErrorKind::Unexpected, "a sweep took the backup for the remains of another while it was made")
+        .with_suggestion(
+            "run the backup again; sweep with a grace longer than the longest backup, a suspended host included",
+        )
 }
 
 fn unknown(err: Error) -> Error {
