@@ -224,6 +224,9 @@ fn a_url_is_never_taken_for_a_folder() {
         let (code, refused) = shop.json(&args);
         assert_eq!((code, &refused["code"]), (3, &"invalid_input".into()), "{args}: {refused}");
         assert!(refused.to_string().contains("is no folder"), "{refused}");
+        let said = String::from_utf8(shop.backup(&args).stderr).unwrap();
+        assert!(said.contains("is no folder") && !said.contains("geheim"), "{said}");
+        assert!(!refused.to_string().contains("geheim"), "{refused}");
     }
     let args = ["--any-tool", "--database", "sqlite:shop.sqlite", "--store", "s3://bucket/path"];
     let gate = example("ci_gate").args(args).current_dir(shop.folder.path()).output().unwrap();

@@ -1,16 +1,35 @@
 //! The folder of a store, as command lines take it.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{
+    Arg, Command,
+    builder::TypedValueParser,
+    error::{Error, ErrorKind},
+};
 
 /// What reads `--store`: a path, or `file:///…`. A URL of anything else is refused, for it would name a folder here.
 #[must_use]
 pub fn folder() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().try_map(parse)
+    Folder
+}
+
+/// Unlike clap's own parsers it does not repeat what it refuses, which may hold a password.
+#[derive(Debug, Clone, Copy)]
+struct Folder;
+
+impl TypedValueParser for Folder {
+    type Value = PathBuf;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<PathBuf, Error> {
+        let named = arg.map(|arg| format!("`{arg}`: ")).unwrap_or_default();
+        parse(value.to_owned()).map_err(|why| {
+            Error::raw(ErrorKind::ValueValidation, format!("{named}{why}\n")).with_cmd(command)
+        })
+    }
 }
 
 fn parse(text: OsString) -> Result<PathBuf, String> {

@@ -132,6 +132,6 @@ pub fn survive_file_size_limit() {
     // SIGXFSZ, of which the standard library knows nothing; that it is listened to is what counts.
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     if let Err(err) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(25)) {
-        eprintln!("warning: the limit of a file's size will end this program: {err}");
+        tracing::warn!("the limit of a file's size will end this program: {err}");
     }
 }

@@ -17,7 +17,8 @@ use std::{
 use async_trait::async_trait;
 use backup_core::{
     ByteStream, Dump, Dumper, DumperInfo, Error, ErrorKind, Filter, GetOptions, Key, Level, Pipeline, Prefix,
-    PutMode, PutOptions, Result, SourceInfo, Store, StoreExt, pipeline::BackupRequest,
+    PutMode, PutOptions, Result, SourceInfo, Store, StoreExt,
+    pipeline::{BackupRequest, Confirmation},
     testkit::fake::FakeDumper,
 };
 use bytes::Bytes;
@@ -101,6 +102,44 @@ async fn full_disk() {
     assert_eq!(store.space().await.unwrap().unwrap(), free, "space stays taken");
     store.put_bytes(&key("b/small"), vec![2; 100_000]).await.unwrap();
     assert_eq!(names(&store).await, ["a/kept", "b/small"]);
+}
+
+#[test]
+fn a_backup_can_be_deleted_from_a_full_disk_and_makes_room() {
+    let dir = tempfile::tempdir().unwrap();
+    in_namespace(
+        "delete_from_full_disk",
+        "mount -t tmpfs -o size=1m tmpfs \"$STORAGE_LOCAL_TEST_MOUNT\"",
+        dir.path(),
+    );
+}
+
+#[tokio::test]
+#[ignore = "started by the test above, in a mount namespace of its own"]
+async fn delete_from_full_disk() {
+    let Some(mount) = mounted() else { return };
+    let store = LocalStore::open(mount.join("store")).await.unwrap();
+    let dumper = FakeDumper::new((0..100_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>());
+    let pipeline = Pipeline::new(dumper, store.clone());
+    let first = pipeline.backup(BackupRequest::new()).await.unwrap().backup;
+    let second = pipeline.backup(BackupRequest::new()).await.unwrap().backup;
+    // To the last block: of large pieces, then of small ones.
+    for (name, bytes) in [("large", 65_536), ("small", 4096)] {
+        for nth in 0.. {
+            if fs::write(mount.join(format!("{name}-{nth}")), vec![7; bytes]).is_err() {
+                fs::remove_file(mount.join(format!("{name}-{nth}"))).unwrap();
+                break;
+            }
+        }
+    }
+    assert_eq!(store.space().await.unwrap().unwrap().free_bytes, 0);
+    pipeline.delete(&first, Confirmation::Confirmed).await.unwrap();
+    let left = names(&store).await;
+    assert!(left.iter().all(|key| key.starts_with(&format!("{second}."))), "{left:?}");
+    // There is room again, as much as is needed for what comes next.
+    pipeline.verify(&second, Level::Decoded).await.unwrap().ensure_passed().unwrap();
+    pipeline.delete(&second, Confirmation::Confirmed).await.unwrap();
+    pipeline.backup(BackupRequest::new()).await.unwrap();
 }
 
 #[test]

@@ -36,7 +36,9 @@ impl Pipeline {
     /// Deletes a backup: mark, manifest, artifact, in an order in which a rerun or a sweep completes what was
     /// cut off.
     ///
-    /// It takes no [lease](crate::Lease): it deletes what it was told and can be repeated, also beside a prune.
+    /// It takes no [lease](crate::Lease): it deletes what it was told and can be repeated, also beside a prune. From a
+    /// store that is full it deletes without a mark; cut off there, it leaves an artifact that
+    /// [`orphans`](Self::orphans) names and no sweep removes.
     ///
     /// # Errors
     ///
@@ -82,13 +84,27 @@ impl Pipeline {
         let backup = &manifest.backup_ref();
         let now = self.clock.now();
         // The claim leads a sweep to what is left if we are cut off once the manifest is gone.
-        self.put_claim(backup, now, ClaimState::Deleting, PutMode::Overwrite).await?;
-        if !entry.is_being_deleted() {
-            let note = Note::Pruning { reason: reason.to_owned() };
-            self.catalog.annotate(backup, &Annotation::new(now, note)).await?;
-        }
+        let marked = async {
+            self.put_claim(backup, now, ClaimState::Deleting, PutMode::Overwrite).await?;
+            if !entry.is_being_deleted() {
+                let note = Note::Pruning { reason: reason.to_owned() };
+                self.catalog.annotate(backup, &Annotation::new(now, note)).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        let is_full = match marked.await {
+            Ok(()) => false,
+            // Nothing would ever make room, were it not deleted without a mark.
+            Err(err) if err.kind() == ErrorKind::StorageFull => true,
+            Err(err) => return Err(err),
+        };
         check(lease).await?;
         self.catalog.remove(backup).await?;
+        if is_full
+            && let Err(err) = self.put_claim(backup, now, ClaimState::Deleting, PutMode::Overwrite).await
+        {
+            tracing::warn!(%backup, "no room for the mark of a deletion, even without its manifest: {err}");
+        }
         for mirror in &self.mirrors {
             if let Err(err) = mirror.remove(backup).await {
                 self.warn(operation, warnings, format!("a mirror of the catalog kept the backup: {err}"));

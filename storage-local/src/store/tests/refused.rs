@@ -223,6 +223,10 @@ fn may_be_survived(scenario: Scenario, call: Call, refusal: Refusal) -> bool {
     match call {
         // A lease that could not be given back ends by itself; that all was deleted is looked at.
         _ if scenario == Scenario::Prune => true,
+        // A full disk is emptied without a mark; that all is gone is looked at.
+        _ if scenario == Scenario::DeleteBackup && matches!(refusal.errno, Errno::NOSPC | Errno::DQUOT) => {
+            true
+        }
         // An empty folder, or a file that nobody sees, which a sweep removes.
         Call::Remove => true,
         // A directory above the store that this user may not even open is none that it made.
