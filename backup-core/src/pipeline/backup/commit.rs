@@ -41,9 +41,6 @@ impl Pipeline {
     pub(super) async fn commit(self, mut claim: Claim, manifest: &Manifest) -> Result<Committed> {
         claim.disarm();
         let backup = manifest.backup_ref();
-        if let Ok(false) = self.within("commit", self.is_claimed(&backup)).await {
-            return Err(self.abort(claim, swept()).await);
-        }
         let inserted = self.within("commit", async { Ok(self.catalog.insert(manifest).await) }).await;
         let given_up = inserted.is_err();
         let manifest_copies = match inserted.flatten() {
