@@ -228,7 +228,11 @@ impl Manifest {
         let corrupt = |err: serde_json::Error| {
             Error::new(ErrorKind::Corrupt, "the manifest is damaged").with_source(err)
         };
-        let Version { schema_version } = serde_json::from_slice(json).map_err(corrupt)?;
+        // Else what lies in fields that are not known here could be anything.
+        let json = std::str::from_utf8(json).map_err(|err| {
+            Error::new(ErrorKind::Corrupt, "the manifest is damaged: it is no text").with_source(err)
+        })?;
+        let Version { schema_version } = serde_json::from_str(json).map_err(corrupt)?;
         if schema_version == 0 {
             return Err(Error::new(ErrorKind::Corrupt, "the manifest is damaged")
                 .with_context("schema_version", schema_version));
@@ -241,7 +245,7 @@ impl Manifest {
             .with_context("schema_version", schema_version)
             .with_suggestion("update the library"));
         }
-        serde_json::from_slice(json).map_err(corrupt)
+        serde_json::from_str(json).map_err(corrupt)
     }
 }
 

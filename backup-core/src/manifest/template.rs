@@ -1,6 +1,6 @@
 //! [`IdTemplate`]: names of backups by the user's own pattern.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashSet, fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
 
@@ -137,29 +137,42 @@ fn begins(pieces: &[Piece], text: &str) -> bool {
 }
 
 fn matches(pieces: &[Piece], text: &str) -> bool {
+    reaches_end(pieces, text, &mut HashSet::new())
+}
+
+/// What is left of the pieces and of the text tells where it is; `dead` are those places that lead to no end, so that each
+/// is left but once, however many ways lead there.
+fn reaches_end(pieces: &[Piece], text: &str, dead: &mut HashSet<(usize, usize)>) -> bool {
     let Some((piece, rest)) = pieces.split_first() else { return text.is_empty() };
-    let digits = |count: usize| {
+    let place = (pieces.len(), text.len());
+    if dead.contains(&place) {
+        return false;
+    }
+    let mut digits = |count: usize| {
         text.split_at_checked(count).is_some_and(|(digits, left)| {
-            digits.bytes().all(|byte| byte.is_ascii_digit()) && matches(rest, left)
+            digits.bytes().all(|byte| byte.is_ascii_digit()) && reaches_end(rest, left, dead)
         })
     };
-    match piece {
+    let reached = match piece {
         Piece::Literal(literal) => {
             let is_before_label = rest.first() == Some(&Piece::Field(Field::Label));
-            text.strip_prefix(literal.as_str()).is_some_and(|left| matches(rest, left))
+            text.strip_prefix(literal.as_str()).is_some_and(|left| reaches_end(rest, left, dead))
                 || is_before_label
                     && text
                         .strip_prefix(literal.trim_end_matches(['-', '_']))
-                        .is_some_and(|left| matches(rest.get(1..).unwrap_or_default(), left))
+                        .is_some_and(|left| reaches_end(rest.get(1..).unwrap_or_default(), left, dead))
         }
         Piece::Field(Field::Date) => digits(8),
         Piece::Field(Field::Time) => digits(6),
-        Piece::Field(Field::Label) if matches(rest, text) => true,
+        Piece::Field(Field::Label) if reaches_end(rest, text, dead) => true,
         // Ids are ASCII; those that are not match nowhere.
-        Piece::Field(_) => {
-            (1..=text.len()).any(|at| text.split_at_checked(at).is_some_and(|(_, left)| matches(rest, left)))
-        }
+        Piece::Field(_) => (1..=text.len())
+            .any(|at| text.split_at_checked(at).is_some_and(|(_, left)| reaches_end(rest, left, dead))),
+    };
+    if !reached {
+        dead.insert(place);
     }
+    reached
 }
 
 /// A name with what an id cannot hold written as `_XX`, and cut.

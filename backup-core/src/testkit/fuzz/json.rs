@@ -27,11 +27,12 @@ pub fn manifest(input: &[u8]) {
 
 /// Annotations of backups.
 pub fn annotation(input: &[u8]) {
-    let Ok(annotation) = serde_json::from_slice::<Annotation>(input) else { return };
+    let Ok(input) = std::str::from_utf8(input) else { return };
+    let Ok(annotation) = serde_json::from_str::<Annotation>(input) else { return };
     let json = serde_json::to_vec(&annotation).unwrap();
     let again: Annotation = serde_json::from_slice(&json).unwrap();
     assert_eq!(again, annotation, "it does not read back as it is");
-    assert_kept("", &serde_json::from_slice(input).unwrap(), &serde_json::from_slice(&json).unwrap());
+    assert_kept("", &serde_json::from_str(input).unwrap(), &serde_json::from_slice(&json).unwrap());
 }
 
 /// Requests.
