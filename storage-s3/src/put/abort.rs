@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use aws_sdk_s3::operation::create_multipart_upload::builders::CreateMultipartUploadFluentBuilder;
 use backup_core::Key;
-use tokio::{runtime::Handle, task::JoinHandle};
+use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
 use crate::{bucket::Bucket, error::Failure};
 
@@ -19,8 +20,27 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    pub(crate) fn new(bucket: Arc<Bucket>, key: Key, id: String) -> Self {
-        Self { bucket, key, id: Some(id) }
+    /// Begins an upload in a task of its own: dropped in the middle, its answer still leads to an abort.
+    pub(crate) async fn begin(
+        bucket: &Arc<Bucket>,
+        key: &Key,
+        request: CreateMultipartUploadFluentBuilder,
+    ) -> Result<Self, Failure> {
+        let (bucket, key) = (Arc::clone(bucket), key.clone());
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(async move {
+            let attempt = || {
+                let request = request.clone();
+                async move {
+                    let id = request.send().await?.upload_id().unwrap_or_default().to_owned();
+                    if id.is_empty() { Err(Failure::senseless("no upload id")) } else { Ok(id) }
+                }
+            };
+            let begun = bucket.call(0, attempt).await;
+            let begun = begun.map(|id| Self { bucket: Arc::clone(&bucket), key, id: Some(id) });
+            let _nobody_waits_so_it_is_aborted = tell.send(begun);
+        });
+        told.await.unwrap_or_else(|_| Err(Failure::senseless("the task of the store stopped early")))
     }
 
     pub(crate) fn id(&self) -> &str {

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use backup_core::{Error, ErrorKind, Result};
-use tokio::{
-    sync::oneshot,
-    task::{JoinError, JoinSet},
-};
+use tokio::task::{JoinError, JoinSet};
 
 use super::{
     Putting,
@@ -41,28 +38,13 @@ pub(super) async fn put(putting: &Putting, first: Piece, body: Body, plan: &Part
     }
 }
 
-/// Begins an upload in a task of its own: dropped in the middle, its answer still leads to an abort.
 async fn begin(putting: &Putting) -> Result<Upload> {
-    let (bucket, key) = (Arc::clone(&putting.bucket), putting.key.clone());
-    let request = describe!(bucket.client.create_multipart_upload(), putting).set_checksum_algorithm(
-        (bucket.checksums() == Checksums::Sha256).then_some(ChecksumAlgorithm::Sha256),
+    let request = describe!(putting.bucket.client.create_multipart_upload(), putting).set_checksum_algorithm(
+        (putting.bucket.checksums() == Checksums::Sha256).then_some(ChecksumAlgorithm::Sha256),
     );
-    let (tell, told) = oneshot::channel();
-    tokio::spawn(async move {
-        let attempt = || {
-            let request = request.clone();
-            async move {
-                let id = request.send().await?.upload_id().unwrap_or_default().to_owned();
-                if id.is_empty() { Err(Failure::senseless("no upload id")) } else { Ok(id) }
-            }
-        };
-        let begun = bucket.call(0, attempt).await.map(|id| Upload::new(Arc::clone(&bucket), key, id));
-        let _nobody_waits_so_it_is_aborted = tell.send(begun);
-    });
-    match told.await {
-        Ok(Ok(upload)) => Ok(upload),
-        Ok(Err(failure)) => Err(putting.bucket.failed(failure, &putting.key).await),
-        Err(_) => Err(Error::new(ErrorKind::Unexpected, "the task of the store stopped early")),
+    match Upload::begin(&putting.bucket, &putting.key, request).await {
+        Ok(upload) => Ok(upload),
+        Err(failure) => Err(putting.bucket.failed(failure, &putting.key).await),
     }
 }
 

@@ -133,16 +133,11 @@ impl Copying<'_> {
     async fn in_parts(&self) -> Result<(), Failure> {
         let bucket = self.bucket;
         let tags = self.tags().await?;
-        let attempt = || async {
-            let request = like_original!(bucket.client.create_multipart_upload(), self)
-                .set_metadata(self.head.metadata.clone())
-                .set_content_type(self.head.content_type.clone())
-                .set_tagging(tags.clone());
-            let id = request.send().await?.upload_id().unwrap_or_default().to_owned();
-            if id.is_empty() { Err(Failure::senseless("no upload id")) } else { Ok(id) }
-        };
-        let id = bucket.call(0, attempt).await?;
-        let upload = Upload::new(Arc::clone(bucket), self.key.clone(), id);
+        let request = like_original!(bucket.client.create_multipart_upload(), self)
+            .set_metadata(self.head.metadata.clone())
+            .set_content_type(self.head.content_type.clone())
+            .set_tagging(tags);
+        let upload = Upload::begin(bucket, self.key, request).await?;
         match self.fill(&upload).await {
             Ok(()) => {
                 upload.completed();
