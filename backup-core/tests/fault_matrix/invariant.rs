@@ -141,6 +141,8 @@ fn leaves_nothing(world: &World, site: Site, step: &Step, fault: Fault) -> bool 
 /// Waits until what a dropped or failed operation still does of itself is done.
 pub(crate) async fn settle(world: &World, pipeline: &Pipeline, fault: Fault) {
     if fault.is_kill() {
+        // What another store was already at when the process was killed it still does.
+        tokio::time::sleep(Duration::from_millis(20)).await;
         return;
     }
     tokio::time::timeout(Duration::from_secs(30), pipeline.settle())
