@@ -111,7 +111,7 @@ impl Dir {
             Ok(rustix::fs::linkat(&self.0, temp, &self.0, name, AtFlags::empty())?)
         });
         // NFS may do it and lose the answer, and then say of the next try that the name is taken: see open(2).
-        if linked.is_err() && !self.has_two_names(temp) {
+        if linked.is_err() && !self.is_same(temp, name) {
             return linked;
         }
         // It has its name; a second one that nobody sees goes with the next sweep.
@@ -121,9 +121,14 @@ impl Dir {
         Ok(())
     }
 
-    fn has_two_names(&self, name: &str) -> bool {
-        let stat = looking(Look::Stat, || Ok(rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?));
-        stat.is_ok_and(|stat| stat.st_nlink == 2)
+    /// Whether both are names of one file; that it has two is not enough, as a snapshot by hard links gives it another.
+    fn is_same(&self, one: &str, other: &str) -> bool {
+        let stat =
+            |name| looking(Look::Stat, || Ok(rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?));
+        match (stat(one), stat(other)) {
+            (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+            _ => false,
+        }
     }
 
     /// Gives a file its name, replacing a file that has it.

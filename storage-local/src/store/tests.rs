@@ -257,8 +257,11 @@ fn a_failed_overwrite_keeps_the_old_object() {
 fn publishing_by_link_overwrites_nothing_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let open = Dir::open(dir.path()).unwrap();
+    let snapshot = tempfile::tempdir_in(dir.path().parent().unwrap()).unwrap();
     for (temp, wins) in [(".x.1.part", true), (".x.2.part", false)] {
         fs::write(dir.path().join(temp), temp).unwrap();
+        // A snapshot gives it a second name, which is not the one that was to be given.
+        fs::hard_link(dir.path().join(temp), snapshot.path().join(temp)).unwrap();
         assert_eq!(open.publish_by_link(temp, "x").is_ok(), wins);
     }
     assert_eq!(fs::read(dir.path().join("x")).unwrap(), b".x.1.part");
